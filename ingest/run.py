@@ -106,7 +106,7 @@ async def _doors(
     stop: asyncio.Event,
 ) -> AsyncIterator[Sequence[Awaitable[None]]]:
     """Yield the servers of the doors, which finish their calls after `stop`."""
-    sockets = [http.listen(settings.door.host, settings.door.port)]
+    sockets = [http.open_listener(settings.door.host, settings.door.port)]
     redis = connect(settings.redis)
     async with (
         httpx2.AsyncClient(base_url=settings.door.desk_url) as desk,
@@ -122,7 +122,7 @@ async def _doors(
             memory=CallMemory(redis),
         )
         guard = Guard(settings.limits)
-        serving = [http.serve(http.server(app(door, health), guard), sockets, stop)]
+        serving = [http.serve(http.build_server(app(door, health), guard), sockets, stop)]
         mail_accounts = accounts_of(accounts, _EMAIL)
         lmtp.check(settings.mail_door, mail_accounts)
         if settings.mail_door.protocol != "off":

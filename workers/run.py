@@ -286,8 +286,8 @@ async def run_console(
     neighbours.kafka.start()
     neighbours.redis.start()
     migrating = stores.migrate_when_up(settings.store_url, MIGRATIONS, neighbours.store)
-    sockets = [http.listen(settings.console.host, settings.console.port)]
-    server = http.server(app(api, health, stop), Guard(settings.limits))
+    sockets = [http.open_listener(settings.console.host, settings.console.port)]
+    server = http.build_server(app(api, health, stop), Guard(settings.limits))
     try:
         serving = http.serve(server, sockets, stop)
         health.finish_start()

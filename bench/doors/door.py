@@ -27,12 +27,12 @@ CONNECTIONS, SECONDS = 64, float(os.environ.get("BENCH_SECONDS", "10"))
 
 async def _bare(request: Request) -> Response:
     msgspec.json.decode(await request.body(), type=MessageIn)
-    return server.answer(Accepted(id="x", conversation="y"), 202)
+    return server.json_response(Accepted(id="x", conversation="y"), 202)
 
 
 async def _serve(port: int) -> None:
     app = Starlette(routes=[Route("/v1/messages", _bare, methods=["POST"])])
-    await server.server(app).serve(sockets=[server.listen("127.0.0.1", port)])
+    await server.build_server(app).serve(sockets=[server.open_listener("127.0.0.1", port)])
 
 
 async def _client(port: int, number: int, until: float, counts: list[int]) -> None:

@@ -49,7 +49,9 @@ async def _proven(request: Request) -> Response:
 
 async def _serve(port: int) -> None:
     routes = [Route("/bare", _bare, methods=["POST"]), Route("/proven", _proven, methods=["POST"])]
-    await server.server(Starlette(routes=routes)).serve(sockets=[server.listen("127.0.0.1", port)])
+    await server.build_server(Starlette(routes=routes)).serve(
+        sockets=[server.open_listener("127.0.0.1", port)]
+    )
 
 
 def _call(number: int, sent: int) -> bytes:

@@ -44,7 +44,7 @@ class FormDoor:
             return self._show(account, settings, FormPage(language=language))
         kind = request.headers.get("content-type", "").replace("\n", " ")
         try:
-            body = await server.body(request, self.max_body)
+            body = await server.read_body(request, self.max_body)
             raw = kind.encode("latin-1", "replace") + b"\n" + body
             filled = await asyncio.to_thread(form.read, raw)
         except Rejected as error:

@@ -78,7 +78,7 @@ class DeskProxy:
         return endpoint
 
     async def _forward(self, method: str, path: str, request: Request) -> Response:
-        content = await server.body(request, self.max_body)
+        content = await server.read_body(request, self.max_body)
         # As bytes: a caller's header may hold any byte, and the desk judges it.
         headers = {
             name.encode(): request.headers[name].encode("latin-1")

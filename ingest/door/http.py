@@ -87,8 +87,8 @@ class Door:
 
     async def messages(self, request: Request) -> Response:
         """POST /v1/messages."""
-        server.require(request, self.settings.tokens.door)
-        raw = await server.body(request, self.settings.door.max_json + _MAX_ATTACHMENT_BYTES)
+        server.require_token(request, self.settings.tokens.door)
+        raw = await server.read_body(request, self.settings.door.max_json + _MAX_ATTACHMENT_BYTES)
         account = request.query_params.get("account", DEFAULT_ACCOUNT)
         return await self._accept("api", account, raw, request, 202)
 
@@ -99,10 +99,10 @@ class Door:
             return await self._receive_call(WEBHOOKS[name], account, request)
         if request.method != "POST":
             raise HTTPException(405)
-        server.require(request, self.settings.tokens.door)
+        server.require_token(request, self.settings.tokens.door)
         channel = BEARER.get(name, name)
         self.settings_of(channel, account)
-        raw = await server.body(request, self.settings.door.max_body)
+        raw = await server.read_body(request, self.settings.door.max_body)
         return await self._accept(channel, account, raw, request, 200)
 
     async def _receive_call(
@@ -157,7 +157,7 @@ class Door:
             path=request.url.path,
             query=dict(request.query_params),
             headers=headers,
-            body=await server.body(request, limit),
+            body=await server.read_body(request, limit),
             target=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         )
 
@@ -197,10 +197,14 @@ class Door:
         except Rejected as error:
             if error.code != "delivery.ignored":
                 raise
-            return server.fault(status, error.code, error.text)
+            return server.error_response(status, error.code, error.text)
         if message is None:
-            return server.fault(status, "buried", "kept as a dead letter: `santral dead list`")
-        return server.answer(Accepted(id=message.id, conversation=message.conversation), status)
+            return server.error_response(
+                status, "buried", "kept as a dead letter: `santral dead list`"
+            )
+        return server.json_response(
+            Accepted(id=message.id, conversation=message.conversation), status
+        )
 
     async def chat(self, socket: WebSocket) -> None:
         """GET /v1/chat as a WebSocket; `?account=` names the chat account."""
@@ -291,7 +295,7 @@ def app(door: Door, health: Health) -> Starlette:
         Route("/openapi.json", _openapi),
         Route("/asyncapi.yaml", _asyncapi),
         Route("/", home),
-        *(Route(path, endpoint) for path, endpoint in server.probes(health).items()),
+        *(Route(path, endpoint) for path, endpoint in server.probe_endpoints(health).items()),
     ]
     application = Starlette(
         routes=routes, exception_handlers=server.HANDLERS, middleware=[Middleware(PlainPaths)]

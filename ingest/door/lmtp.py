@@ -265,7 +265,9 @@ async def serve(
             timeout=300,
         )
 
-    server = await loop.create_server(session, sock=http.listen(settings.host, settings.port))
+    server = await loop.create_server(
+        session, sock=http.open_listener(settings.host, settings.port)
+    )
     log.info("mail_door.open", protocol=settings.protocol, port=settings.port)
     try:
         await stop.wait()

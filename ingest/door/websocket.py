@@ -145,7 +145,8 @@ async def _greet(visit: Visit) -> None:
             await _send(visit, type="error", code="chat.bad_session", text="say hello first")
             continue
         resumed = bool(
-            frame.session and server.same(frame.key, chat.session_key(secret, frame.session))
+            frame.session
+            and server.matches_token(frame.key, chat.session_key(secret, frame.session))
         )
         if frame.session and not resumed:
             await _send(visit, type="error", code="chat.bad_session", text="a new session begins")

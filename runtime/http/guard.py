@@ -1,8 +1,8 @@
 """Counts unproven callers' connections, bytes, chats, mails and wrong attempts.
 
-Before: runtime/http/guarded_http.py, the chat door and the mail door take an amount before they
-keep anything, and give it back afterwards. After: the doors refuse a caller over a limit and serve
-everybody else. Each process has one Guard, which only its event loop's thread uses.
+guarded_http.py, the chat door and the mail door take an amount before they keep anything, and give
+it back afterwards. They refuse a caller over a limit and serve everybody else. Each process has one
+Guard, which only its event loop's thread uses.
 """
 
 import ipaddress
@@ -29,7 +29,7 @@ class Tally:
 
     def __init__(self, reason: str, in_all: int, by_address: int) -> None:
         self._reason, self._in_all, self._by_address = reason, in_all, by_address
-        self._held: dict[str, int] = {}
+        self._in_use: dict[str, int] = {}
         self.total = 0
 
     def take(self, address: str, amount: int = 1, *, shared: bool = False) -> bool:
@@ -37,21 +37,21 @@ class Tally:
 
         A `shared` address is a proxy's with many callers behind it, and has no limit of its own.
         """
-        amount_held = self._held.get(address, 0) + amount
-        if self.total + amount > self._in_all or (amount_held > self._by_address and not shared):
+        used = self._in_use.get(address, 0) + amount
+        if self.total + amount > self._in_all or (used > self._by_address and not shared):
             metrics.count("santral_callers_refused_total", reason=self._reason)
             return False
-        self._held[address] = amount_held
+        self._in_use[address] = used
         self.total += amount
         return True
 
     def give(self, address: str, amount: int = 1) -> None:
         """Give back what was taken."""
-        left = self._held.get(address, 0) - amount
+        left = self._in_use.get(address, 0) - amount
         if left > 0:
-            self._held[address] = left
+            self._in_use[address] = left
         else:
-            self._held.pop(address, None)
+            self._in_use.pop(address, None)
         self.total -= amount
 
 
@@ -115,7 +115,7 @@ class Guard:
         return any(parsed in network for network in self._proxies)
 
     def address(self, peer: str, forwarded: Iterable[str]) -> str:
-        """Return the caller's address: the last of X-Forwarded-For that is no trusted proxy's."""
+        """Return the caller's address, the last of X-Forwarded-For without a trusted proxy's."""
         address = peer
         hops = [hop.strip() for header in forwarded for hop in header.split(",")]
         if hops and not self._warned and not self.is_proxy(peer):
@@ -131,7 +131,7 @@ class Stranger:
 
     def __init__(self, guard: Guard, address: str) -> None:
         self.guard, self.address = guard, address
-        self._held, self._proven = 0, False
+        self._counted_bytes, self._proven = 0, False
 
     def hold(self, size: int) -> bool:
         """Count bytes of the body; return False where that would exceed a limit."""
@@ -139,14 +139,14 @@ class Stranger:
             return True
         if not self.guard.bytes.take(self.address, size):
             return False
-        self._held += size
+        self._counted_bytes += size
         return True
 
     def release(self) -> None:
         """Give back the request's bytes at its end."""
-        if self._held:
-            self.guard.bytes.give(self.address, self._held)
-            self._held = 0
+        if self._counted_bytes:
+            self.guard.bytes.give(self.address, self._counted_bytes)
+            self._counted_bytes = 0
 
     def proven(self) -> None:
         """Stop counting, because a token or a signature was right."""

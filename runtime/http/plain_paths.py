@@ -26,7 +26,7 @@ class PlainPaths:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not is_plain(scope.get("raw_path") or b""):
-            await server.fault(404, "http.404", "Not Found")(scope, receive, send)
+            await server.error_response(404, "http.404", "Not Found")(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

@@ -1,6 +1,6 @@
-"""What every HTTP surface shares: JSON by msgspec, bodies with a limit, bearer tokens, a server.
+"""The server of the door, the desk's API and the console, with the helpers of their endpoints.
 
-Before: settings. After: the door, the desk's API and the console.
+The helpers are JSON by msgspec, bodies with a limit, bearer tokens and the answers to errors.
 """
 
 import asyncio
@@ -62,58 +62,60 @@ _LOOPBACK = ("127.0.0.1", "::1")
 _encoder = msgspec.json.Encoder()
 
 
-def answer(body: Record, status: int = 200) -> Response:
-    """Return a JSON answer."""
+def json_response(body: Record, status: int = 200) -> Response:
+    """Return an answer with a Struct as JSON."""
     return Response(_encoder.encode(body), status, media_type="application/json")
 
 
-def fault(status: int, code: str, text: str, after: float | None = None) -> Response:
+def error_response(status: int, code: str, text: str, after: float | None = None) -> Response:
     """Return an error answer; msgspec's ` - at `$.path`` becomes the body's `path`."""
-    said, _, path = text.partition(" - at `")
+    sentence, _, path = text.partition(" - at `")
     headers = {"Cache-Control": "no-store"}
     if after is not None:
         headers["Retry-After"] = str(max(1, round(after)))
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="santral"'
-    where = path.rstrip("`") or ("$" if code.startswith("json.") else None)
-    body = _encoder.encode(Fault(code=code, text=said, path=where))
+    json_path = path.rstrip("`") or ("$" if code.startswith("json.") else None)
+    body = _encoder.encode(Fault(code=code, text=sentence, path=json_path))
     return Response(body, status, headers, media_type="application/json")
 
 
 async def on_rejected(request: HTTPConnection, error: Exception) -> Response:
-    """Answer a Rejected that an endpoint raised; many wrong tokens of one address: 429."""
+    """Answer a Rejected that an endpoint raised, with 429 for too many wrong tokens."""
     assert isinstance(error, Rejected)
     if error.code == "token.wrong" and (wait := stranger(request).failed()):
-        return too_many(wait)
-    return fault(STATUS.get(error.code, 400), error.code, error.text)
+        return too_many_attempts(wait)
+    return error_response(STATUS.get(error.code, 400), error.code, error.text)
 
 
-def too_many(wait: float) -> Response:
+def too_many_attempts(wait: float) -> Response:
     """Answer an address with too many wrong attempts; a right token still works."""
-    return fault(429, "too_many", "too many wrong attempts from this address", wait)
+    return error_response(429, "too_many", "too many wrong attempts from this address", wait)
 
 
 async def on_retry(_request: HTTPConnection, error: Exception) -> Response:
     """Answer a Retry that an endpoint raised: 503 with Retry-After."""
     after = error.after if isinstance(error, Retry) else 5
-    return fault(503, "try_again", f"{error}; it is not known to be accepted, send it again", after)
+    return error_response(
+        503, "try_again", f"{error}; it is not known to be accepted, send it again", after
+    )
 
 
 async def on_http(_request: HTTPConnection, error: Exception) -> Response:
     """Answer Starlette's own errors in our form."""
     assert isinstance(error, HTTPException)
-    return fault(error.status_code, f"http.{error.status_code}", str(error.detail))
+    return error_response(error.status_code, f"http.{error.status_code}", str(error.detail))
 
 
 async def on_bug(request: HTTPConnection, error: Exception) -> Response:
-    """Answer a bug of ours: 500 in our form; the traceback goes to the log."""
+    """Answer a bug of ours with 500, and log its traceback."""
     log.error("http.bug", path=request.url.path[:200], exc_info=error)
-    return fault(500, "http.500", "a bug of ours: its traceback is in the log")
+    return error_response(500, "http.500", "a bug of ours: its traceback is in the log")
 
 
 async def on_gone(_request: HTTPConnection, _error: Exception) -> Response:
-    """Make an answer that nobody reads: the caller left in the middle of the body."""
-    return fault(400, "http.400", "the body is incomplete")
+    """Return an answer for the log, because the caller left in the middle of the body."""
+    return error_response(400, "http.400", "the body is incomplete")
 
 
 HANDLERS: dict[Any, Any] = {
@@ -126,11 +128,11 @@ HANDLERS: dict[Any, Any] = {
 }
 
 
-async def body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int) -> bytes:
     """Return the raw body; raise Rejected(body.too_large) as soon as it is over `limit` bytes."""
-    told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told) > limit:
-        raise Rejected("body.too_large", f"{told} bytes, the limit is {limit}")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise Rejected("body.too_large", f"{declared} bytes, the limit is {limit}")
     pieces, size = [], 0
     async for piece in request.stream():
         size += len(piece)
@@ -140,22 +142,22 @@ async def body(request: Request, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def require(request: HTTPConnection, *tokens: str) -> None:
+def require_token(request: HTTPConnection, *tokens: str) -> None:
     """Raise Rejected unless the request bears one of the tokens (RFC 6750)."""
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not given.strip():
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not credential.strip():
         raise Rejected("token.missing", "send `Authorization: Bearer TOKEN`")
-    if not same(given.strip(), *tokens):
+    if not matches_token(credential.strip(), *tokens):
         raise Rejected("token.wrong")
     stranger(request).proven()
 
 
-def holder(request: HTTPConnection, **tokens: str) -> str:
+def token_holder(request: HTTPConnection, **tokens: str) -> str:
     """Return the name of the request's token; raise Rejected without a valid one."""
-    require(request, *tokens.values())
+    require_token(request, *tokens.values())
     credential = request.headers["authorization"].partition(" ")[2].strip()
-    # The last one wins where two are the same: it has the most rights.
-    return [name for name, token in tokens.items() if same(credential, token)][-1]
+    # If two tokens are equal, the last one wins, because it has the most rights.
+    return [name for name, token in tokens.items() if matches_token(credential, token)][-1]
 
 
 def token_name(token: str) -> str:
@@ -164,23 +166,25 @@ def token_name(token: str) -> str:
 
 
 def may_see_personal(request: HTTPConnection, token: str) -> bool:
-    """Say whether the request bears the token of personal numbers; a wrong one is Rejected."""
+    """Return whether the request bears the token of personal numbers; reject a wrong one."""
     credential = request.headers.get(PERSONAL_HEADER, "").strip()
     if not credential:
         return False
-    if not same(credential, token):
+    if not matches_token(credential, token):
         raise Rejected("token.wrong", f"the `{PERSONAL_HEADER}` gives no right to personal numbers")
     return True
 
 
-def same(given: str, *tokens: str) -> bool:
-    """Compare in constant time; an unset token matches nothing."""
-    pairs = [hmac.compare_digest(given.encode(), t.encode()) for t in tokens if t]
-    return any(pairs)
+def matches_token(credential: str, *tokens: str) -> bool:
+    """Compare with each token in constant time; an unset token matches nothing."""
+    matches = [
+        hmac.compare_digest(credential.encode(), token.encode()) for token in tokens if token
+    ]
+    return any(matches)
 
 
 def is_local(request: HTTPConnection) -> bool:
-    """Say whether a request came from this machine to this machine, through no proxy."""
+    """Return whether a request came from this machine to this machine, without a proxy."""
     peer = request.client.host if request.client else ""
     return (
         peer in _LOOPBACK
@@ -189,7 +193,7 @@ def is_local(request: HTTPConnection) -> bool:
     )
 
 
-def probes(health: Health) -> dict[str, Endpoint]:
+def probe_endpoints(health: Health) -> dict[str, Endpoint]:
     """Return the endpoints of /livez and /readyz; /metrics is on the ops port alone."""
 
     async def livez(_request: Request) -> Response:
@@ -202,25 +206,25 @@ def probes(health: Health) -> dict[str, Endpoint]:
     return {"/livez": livez, "/readyz": readyz}
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; raise Unavailable when the address is taken."""
-    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def open_listener(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raise Unavailable if another program uses the address."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        made.bind((host, port))
+        listener.bind((host, port))
     except OSError as error:
-        made.close()
+        listener.close()
         raise Unavailable(
             f"{host}:{port} can't be listened on ({error.strerror}). Stop what uses it, or set "
             "another port in santral.toml."
         ) from error
-    made.listen(512)
-    made.setblocking(False)
-    return made
+    listener.listen(512)
+    listener.setblocking(False)
+    return listener
 
 
 class Server(uvicorn.Server):
-    """uvicorn within our own loop: signals stay with the stage."""
+    """uvicorn within the stage's loop; the stage handles signals."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -241,8 +245,8 @@ def _contained(app: ASGIApp) -> ASGIApp:
     return contained
 
 
-def server(app: ASGIApp, guard: Guard | None = None) -> Server:
-    """Return a server of `app`; a connection that stays open holds the stop 3 s at most."""
+def build_server(app: ASGIApp, guard: Guard | None = None) -> Server:
+    """Return a server of `app`; an open connection delays its stop by 3 s at most."""
     # Bytes that are not HTTP are the stranger's mistake, and must not fill our log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     guard = guard or Guard(LimitsSettings())
@@ -262,11 +266,11 @@ def server(app: ASGIApp, guard: Guard | None = None) -> Server:
     return Server(config)
 
 
-async def serve(made: Server, sockets: Sequence[socket.socket], stop: asyncio.Event) -> None:
-    """Serve until `stop` is set, then finish what is being answered."""
-    task = asyncio.create_task(made.serve(sockets=list(sockets)))
+async def serve(server: Server, sockets: Sequence[socket.socket], stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then finish the open requests."""
+    task = asyncio.create_task(server.serve(sockets=list(sockets)))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    made.should_exit = True
+    server.should_exit = True
     stopping.cancel()
     await task

@@ -85,81 +85,85 @@ class Api:
 
     async def claim(self, request: Request) -> Response:
         """POST /v1/desk/{department}/claim."""
-        server.require(request, self.settings.tokens.desk)
-        raw = await server.body(request, self.settings.door.max_json)
+        server.require_token(request, self.settings.tokens.desk)
+        raw = await server.read_body(request, self.settings.door.max_json)
         claim = envelope.decode_body(ClaimIn, raw)
         personal = server.may_see_personal(request, self.settings.tokens.personal)
         department = request.path_params["department"]
-        return server.answer(await self.desk.claim(department, claim, personal=personal))
+        return server.json_response(await self.desk.claim(department, claim, personal=personal))
 
     async def item(self, request: Request) -> Response:
         """POST /v1/desk/items/{id}/{verb}."""
-        server.require(request, self.settings.tokens.desk)
+        server.require_token(request, self.settings.tokens.desk)
         verb = request.path_params["verb"]
-        raw = await server.body(request, self.settings.door.max_json)
+        raw = await server.read_body(request, self.settings.door.max_json)
         body = envelope.decode_body(BODIES[verb], raw)
-        return server.answer(await _ITEM_ACTIONS[verb](self.desk, request.path_params["id"], body))
+        return server.json_response(
+            await _ITEM_ACTIONS[verb](self.desk, request.path_params["id"], body)
+        )
 
     async def message(self, request: Request) -> Response:
         """GET /v1/messages/{id}."""
         tokens = self.settings.tokens
-        holder = server.holder(request, door=tokens.door, desk=tokens.desk, console=tokens.console)
+        holder = server.token_holder(
+            request, door=tokens.door, desk=tokens.desk, console=tokens.console
+        )
         personal = server.may_see_personal(request, tokens.personal)
         identifier = request.path_params["id"]
         if holder == "door":
             # Another token's message takes as long as an unknown one, so the time reveals nothing.
             token = server.token_name(tokens.door)
             accepted = await self.find_message(identifier, accepted_by=token)
-            return server.answer(receipt(accepted))
+            return server.json_response(receipt(accepted))
         answer = await self.find_message(identifier)
         log.info("message.opened", message=answer.message.id, person=f"token:{holder}")
         if not personal:
-            return server.answer(await asyncio.to_thread(masked_message, answer))
+            return server.json_response(await asyncio.to_thread(masked_message, answer))
         department = answer.decision.department if answer.decision else TRIAGE
         await self.desk.record_reveal_of(answer.message, department, f"token:{holder}")
-        return server.answer(answer)
+        return server.json_response(answer)
 
     async def incidents(self, request: Request) -> Response:
         """GET /v1/incidents."""
-        server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
+        server.require_token(request, self.settings.tokens.desk, self.settings.tokens.console)
         recent = await self.recent_incidents()
-        return server.answer(mask_record(IncidentsOut(incidents=tuple(recent))))
+        return server.json_response(mask_record(IncidentsOut(incidents=tuple(recent))))
 
     async def incident(self, request: Request) -> Response:
         """GET /v1/incidents/{id}."""
-        server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
+        server.require_token(request, self.settings.tokens.desk, self.settings.tokens.console)
         identifier = request.path_params["id"]
         incident = await self.read_store(incidents.get_with_messages, identifier)
         if incident is None:
             raise _unknown_incident(identifier)
-        return server.answer(mask_record(incident))
+        return server.json_response(mask_record(incident))
 
     async def judge_incident(self, request: Request) -> Response:
         """POST /v1/incidents/{id}/{verb}."""
-        server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
-        raw = await server.body(request, self.settings.door.max_json)
+        server.require_token(request, self.settings.tokens.desk, self.settings.tokens.console)
+        raw = await server.read_body(request, self.settings.door.max_json)
         verdict = envelope.decode_body(JudgeIn, raw)
         identifier = request.path_params["id"]
         incident = await self.record_verdict(identifier, request.path_params["verb"], verdict)
-        return server.answer(mask_record(incident))
+        return server.json_response(mask_record(incident))
 
     async def customer(self, request: Request) -> Response:
         """GET /v1/messages/{id}/customer."""
-        server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
+        server.require_token(request, self.settings.tokens.desk, self.settings.tokens.console)
         identifier = request.path_params["id"]
         customer = await self.read_store(customers.of_message, identifier)
         if customer is None:
             raise Rejected("message.unknown", f"no sender of a message {identifier!r} is recorded")
-        return server.answer(mask_record(customer))
+        return server.json_response(mask_record(customer))
 
     async def link(self, request: Request) -> Response:
         """POST /v1/links."""
-        server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
-        raw = await server.body(request, self.settings.door.max_json)
+        server.require_token(request, self.settings.tokens.desk, self.settings.tokens.console)
+        raw = await server.read_body(request, self.settings.door.max_json)
         verdict = envelope.decode_body(LinkIn, raw)
         verdict = await self.read_store(customers.with_clear_nodes, verdict)
         link = await customers.record_link(verdict, self.desk.publisher, self.desk.clock)
-        return server.answer(mask_record(link))
+        return server.json_response(mask_record(link))
 
     async def recent_incidents(self) -> list[Incident]:
         """Return the incidents of the last thirty days."""
@@ -316,12 +320,12 @@ def _with_verb(action: server.Endpoint, verb: str) -> server.Endpoint:
 
 async def answer_lost_lease(_request: HTTPConnection, error: Exception) -> Response:
     """Answer a lost lease: 409."""
-    return server.fault(409, "lease.lost", str(error))
+    return server.error_response(409, "lease.lost", str(error))
 
 
 async def answer_unknown_item(_request: HTTPConnection, error: Exception) -> Response:
     """Answer an item that is not at the desk: 404."""
-    return server.fault(404, "item.unknown", str(error))
+    return server.error_response(404, "item.unknown", str(error))
 
 
 async def answer_redis_outage(_request: HTTPConnection, error: Exception) -> Response:
@@ -333,7 +337,7 @@ async def answer_redis_outage(_request: HTTPConnection, error: Exception) -> Res
 async def answer_store_outage(_request: HTTPConnection, _error: Exception) -> Response:
     """Answer while the store is away: 503."""
     text = "the store does not answer: records can't be read now, claims and answers still work"
-    return server.fault(503, "try_again", text, _STORE_RETRY_S)
+    return server.error_response(503, "try_again", text, _STORE_RETRY_S)
 
 
 HANDLERS: dict[type[Exception], Handler] = {

@@ -88,7 +88,7 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
     return Starlette(
         routes=[
             *routes(api),
-            *(Route(path, endpoint) for path, endpoint in server.probes(health).items()),
+            *(Route(path, endpoint) for path, endpoint in server.probe_endpoints(health).items()),
             Route("/openapi.json", _openapi),
             Route("/asyncapi.yaml", _asyncapi),
             Mount("/static", StaticFiles(directory=_STATIC)),
@@ -163,7 +163,7 @@ def own_form(page: server.Endpoint) -> server.Endpoint:
 
     async def endpoint(request: Request) -> Response:
         if request.method == "POST" and not session.same_site(request):
-            return server.fault(403, "origin.wrong", "this form came from another site")
+            return server.error_response(403, "origin.wrong", "this form came from another site")
         return await page(request)
 
     return endpoint
@@ -172,9 +172,9 @@ def own_form(page: server.Endpoint) -> server.Endpoint:
 async def _sign_in_by_link(api: Api, request: Request, word: str) -> Response:
     """Sign in once by the link of `santral up`, and remove its word from the address."""
     token = api.settings.tokens.console
-    if not server.same(word, token) and not await _use_link(api, word):
+    if not server.matches_token(word, token) and not await _use_link(api, word):
         wait = stranger(request).failed()
-        return server.too_many(wait) if wait else RedirectResponse("/login?link=used", 303)
+        return server.too_many_attempts(wait) if wait else RedirectResponse("/login?link=used", 303)
     answer = RedirectResponse(request.url.path, 303)
     session.sign_in(answer, api.settings, "admin")
     return answer

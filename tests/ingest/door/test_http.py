@@ -61,9 +61,11 @@ class Recording:
 async def serving(application: Any, limits: LimitsSettings | None = None) -> AsyncIterator[str]:
     """Serve an application on a free port of loopback."""
     port, stop = free_port(), asyncio.Event()
-    sockets = [server.listen("127.0.0.1", port)]
+    sockets = [server.open_listener("127.0.0.1", port)]
     task = asyncio.create_task(
-        server.serve(server.server(application, Guard(limits or LimitsSettings())), sockets, stop)
+        server.serve(
+            server.build_server(application, Guard(limits or LimitsSettings())), sockets, stop
+        )
     )
     try:
         yield f"http://127.0.0.1:{port}"

@@ -169,9 +169,11 @@ class DeskPages:
 
     async def _reveal(self, sent: _Submission) -> Response:
         """Show the item with its personal numbers, if the person sent the personal token."""
-        may_see = server.same(sent.form.get("token", ""), self._api.settings.tokens.personal)
+        may_see = server.matches_token(
+            sent.form.get("token", ""), self._api.settings.tokens.personal
+        )
         if not may_see and (wait := stranger(sent.request).failed()):
-            return server.too_many(wait)
+            return server.too_many_attempts(wait)
         note = "" if may_see else sent.texts.personal_refused
         return await self._show_again(sent, _View(note=note, text=sent.text, personal=may_see))
 

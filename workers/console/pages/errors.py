@@ -24,7 +24,7 @@ class ErrorPages:
         """Answer an unknown address with a page, or a program with JSON: 404."""
         if _wants_page(request):
             return self._renderer.not_found(request)
-        return server.fault(404, "http.404", f"{request.url.path} does not exist")
+        return server.error_response(404, "http.404", f"{request.url.path} does not exist")
 
     async def store_outage(self, request: Request, error: Exception) -> Response:
         """Answer while the store is away with a page, or a program with JSON: 503."""

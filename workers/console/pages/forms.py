@@ -14,7 +14,7 @@ _MAX_FORM_BYTES = 512 * 1024
 
 async def read_form(request: Request) -> dict[str, str]:
     """Return a form's fields; raise Rejected if it is too large."""
-    raw = await server.body(request, _MAX_FORM_BYTES)
+    raw = await server.read_body(request, _MAX_FORM_BYTES)
     fields = parse_qs(raw.decode("utf-8", "replace"), keep_blank_values=True)
     return {name: values[0] for name, values in fields.items()}
 

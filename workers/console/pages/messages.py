@@ -59,7 +59,7 @@ class MessagePages:
             may_see = await self._check_personal_token(request, identifier, person)
             is_refused = not may_see
             if is_refused and (wait := stranger(request).failed()):
-                return server.too_many(wait)
+                return server.too_many_attempts(wait)
 
         story = await self._api.read_store(queries.story, identifier)
         if story is None:
@@ -90,7 +90,7 @@ class MessagePages:
         """Say whether the person sent the personal token, and log the attempt."""
         token = (await read_form(request)).get("token", "")
         expected = self._api.settings.tokens.personal
-        may_see = bool(expected) and server.same(token, expected)
+        may_see = bool(expected) and server.matches_token(token, expected)
         log.warning("personal.asked", message=message, person=person, shown=may_see)
         return may_see
 

@@ -25,14 +25,14 @@ class SignInPages:
         is_wrong = False
         if request.method == "POST":
             form = await read_form(request)
-            if server.same(form.get("token", ""), self._settings.tokens.console):
+            if server.matches_token(form.get("token", ""), self._settings.tokens.console):
                 answer = RedirectResponse(local_path(request.query_params.get("next", "/")), 303)
                 name = form.get("name", "").strip()[:_MAX_NAME_CHARS] or "admin"
                 session.sign_in(answer, self._settings, name)
                 return answer
             is_wrong = True
             if wait := stranger(request).failed():
-                return server.too_many(wait)
+                return server.too_many_attempts(wait)
         link_used = not is_wrong and request.query_params.get("link") == "used"
         status = 401 if is_wrong else 200
         return self._renderer.render(
