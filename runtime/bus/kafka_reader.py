@@ -5,7 +5,6 @@ commit, a look-up of the group or of a position for ever while Kafka is away.
 """
 
 import asyncio
-import contextlib
 import inspect
 import time
 from collections.abc import AsyncGenerator, Awaitable, Mapping
@@ -85,9 +84,11 @@ class KafkaReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka's classes
                     task.cancel()
         for closing in (self._fetcher, self._client):
             if closing is not None:
-                with contextlib.suppress(Exception):
-                    async with asyncio.timeout(_CLOSE_LIMIT_S):
-                        await closing.close()
+                ending = asyncio.ensure_future(closing.close())
+                await asyncio.wait({ending}, timeout=_CLOSE_LIMIT_S)
+                ending.cancel()
+                # It may end with the cancellation of one of its own tasks, which is not ours.
+                await asyncio.gather(ending, return_exceptions=True)
 
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None

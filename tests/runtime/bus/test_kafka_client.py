@@ -142,14 +142,18 @@ async def test_a_closed_client_neither_opens_nor_keeps_a_connection() -> None:
         await until("it is closed", lambda: not broker.open)
 
 
-async def test_a_stop_that_a_task_of_aiokafka_cancels_closes_all_the_same() -> None:
+@pytest.mark.parametrize("task_name", ["coordination", "fetch"])
+async def test_a_stop_that_a_task_of_aiokafka_cancels_closes_all_the_same(task_name: str) -> None:
     before = asyncio.all_tasks()
     async with scripted_broker() as broker:
         reader = create_reader(
             KafkaSettings(bootstrap=broker.address), TOPIC, group="test", client_id="test"
         )
         await reader.start()
-        reader._coordinator._coordination_task.cancel()
+        if task_name == "coordination":
+            reader._coordinator._coordination_task.cancel()
+        else:
+            reader._fetcher._pending_tasks.add(asyncio.create_task(asyncio.Event().wait()))
         await reader.stop()
         await until("it is closed", lambda: not broker.open)
         assert _left(before) == set()
