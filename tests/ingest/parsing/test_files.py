@@ -63,7 +63,7 @@ def _zip(members: dict[str, bytes]) -> bytes:
         ("text/calendar", "davet.ics", b"BEGIN:VCALENDAR\r\n", "text/calendar"),
     ],
 )
-def test_a_files_type_is_what_its_bytes_say_where_the_label_says_nothing(
+def test_the_bytes_give_a_files_type_when_the_label_is_generic(
     declared: str, name: str, data: bytes, wanted: str
 ) -> None:
     message, files = _read(_with_file(declared, name, data))

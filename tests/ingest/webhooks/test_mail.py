@@ -1,22 +1,13 @@
 """Mail webhooks, with the signatures that the vendors make."""
 
 import base64
-import hmac
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from typing import Any
-from urllib.parse import urlencode
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,137 +24,19 @@ from ingest.webhooks.sendgrid import Sendgrid
 from ingest.webhooks.ses import Ses
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
+from tests.support.mail_webhooks import (
+    ACCOUNT,
+    CERTIFICATE,
+    MAIL,
+    NOW,
+    TOPIC,
+    mailgun,
+    postmark,
+    request,
+    sendgrid,
+    ses,
+)
 from tests.support.s3 import ACCESS, BUCKET, S3, SECRET
-
-NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
-STAMP = str(int(NOW.timestamp()))
-MAIL = "From: Ayşe <ayse@musteri.example>\r\nMessage-ID: <1@x>\r\nSubject: Ücret\r\n\r\nİade şart\r\n".encode(
-    "cp1254"
-)
-TOPIC = "arn:aws:sns:eu-central-1:1:destek"
-
-EC_KEY = ec.generate_private_key(ec.SECP256R1())
-RSA_KEY = rsa.generate_private_key(65537, 2048)
-
-
-def _certificate() -> bytes:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(RSA_KEY.public_key())
-        .serial_number(1)
-        .not_valid_before(NOW - timedelta(1))
-        .not_valid_after(NOW + timedelta(1))
-    )
-    return builder.sign(RSA_KEY, hashes.SHA256()).public_bytes(Encoding.PEM)
-
-
-CERTIFICATE = _certificate()
-ACCOUNT = Account(
-    mailgun_key="gun",
-    postmark_password="mark",
-    ses_topics=(TOPIC,),
-    sendgrid_key=base64.b64encode(
-        EC_KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    ).decode(),
-)
-
-
-def _call(body: bytes, kind: str, **headers: str) -> WebhookRequest:
-    renamed = {k.replace("_", "-"): v for k, v in headers.items()}
-    return WebhookRequest(
-        method="POST",
-        path="/v1/hooks/x/destek",
-        query={},
-        headers={"content-type": kind, **renamed},
-        body=body,
-    )
-
-
-def mailgun(**more: bytes) -> WebhookRequest:
-    token = "t" * 50
-    signature = hmac.new(b"gun", f"{STAMP}{token}".encode(), sha256).hexdigest()
-    form = {
-        "timestamp": STAMP.encode(),
-        "token": token.encode(),
-        "signature": signature.encode(),
-        "sender": b"ayse@musteri.example",
-        "recipient": b"destek@ornek.example",
-        "body-mime": MAIL,
-        **{k.replace("_", "-"): v for k, v in more.items()},
-    }
-    return _call(urlencode(form).encode(), "application/x-www-form-urlencoded")
-
-
-def postmark(**more: Any) -> WebhookRequest:
-    body = {
-        "RecordType": "Inbound",
-        "OriginalRecipient": "destek@ornek.example",
-        "RawEmail": MAIL.decode("cp1254"),
-        "Headers": [{"Name": "Received-SPF", "Value": "pass envelope-from=ayse@musteri.example;"}],
-        **more,
-    }
-    basic = base64.b64encode(b"santral:mark").decode()
-    return _call(json.dumps(body).encode(), "application/json", authorization=f"Basic {basic}")
-
-
-def _form(parts: dict[str, bytes]) -> tuple[bytes, str]:
-    body = b"".join(
-        b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (k.encode(), v)
-        for k, v in parts.items()
-    )
-    return body + b"--B--\r\n", "multipart/form-data; boundary=B"
-
-
-def sendgrid(**more: bytes) -> WebhookRequest:
-    form = {"email": MAIL, "envelope": b'{"to":["destek@ornek.example"],"from":""}'} | more
-    body, kind = _form(form)
-    signature = EC_KEY.sign(STAMP.encode() + body, ec.ECDSA(hashes.SHA256()))
-    return _call(
-        body,
-        kind,
-        x_twilio_email_event_webhook_timestamp=STAMP,
-        x_twilio_email_event_webhook_signature=base64.b64encode(signature).decode(),
-    )
-
-
-def ses(kind: str = "Notification", version: str = "2", **more: Any) -> WebhookRequest:
-    notice = {
-        "notificationType": "Received",
-        "content": base64.b64encode(MAIL).decode(),
-        "mail": {"source": "ayse@musteri.example"},
-        "receipt": {
-            "recipients": ["destek@ornek.example"],
-            "action": {"type": "SNS", "encoding": "BASE64"},
-        },
-    } | more
-    message = {
-        "Type": kind,
-        "MessageId": "m",
-        "TopicArn": TOPIC,
-        "Message": json.dumps(notice),
-        "Timestamp": "2026-11-20T09:00:00.000Z",
-        "SignatureVersion": version,
-        "SigningCertURL": "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-1.pem",
-    }
-    names = ["Message", "MessageId", "Timestamp", "TopicArn", "Type"]
-    if kind != "Notification":
-        message |= {
-            "Token": "t",
-            "SubscribeURL": "https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription",
-        }
-        names = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
-    signed = "".join(f"{n}\n{message[n]}\n" for n in names).encode()
-    digest = hashes.SHA256() if version == "2" else hashes.SHA1()  # noqa: S303 - SNS version 1
-    message["Signature"] = base64.b64encode(
-        RSA_KEY.sign(signed, padding.PKCS1v15(), digest)
-    ).decode()
-    return _call(
-        json.dumps(message).encode(), "text/plain; charset=UTF-8", x_amz_sns_message_type=kind
-    )
-
 
 VENDORS: list[tuple[Callable[[], Webhook], Callable[..., WebhookRequest]]] = [
     (Mailgun, mailgun),
@@ -434,7 +307,7 @@ async def test_a_large_mail_of_any_bytes_comes_through_a_form_unchanged() -> Non
     ),
 )
 async def test_no_body_makes_a_form_or_a_webhook_fail(body: bytes, kind: str) -> None:
-    call = _call(body, kind, authorization="Basic c2FudHJhbDptYXJr")
+    call = request(body, kind, authorization="Basic c2FudHJhbDptYXJr")
     for work in (
         lambda: fields(call),
         lambda: fields(

@@ -45,7 +45,7 @@ FULL = "Final-Recipient: rfc822; dolu@musteri.example\nAction: failed\nStatus: 5
 LATE = "Final-Recipient: rfc822; gec@musteri.example\nAction: delayed\nStatus: 4.4.1"
 
 
-def test_a_report_tells_who_why_and_which_mail() -> None:
+def test_a_report_gives_the_recipient_the_reason_and_the_mail() -> None:
     bounce = _machine(REPORT, _report(GONE)).bounce
     assert bounce is not None
     assert (bounce.recipient, bounce.hard, bounce.delayed) == ("yok@musteri.example", True, False)
@@ -76,7 +76,7 @@ def test_a_postmasters_subject_is_known_in_any_language(subject: str) -> None:
     assert bounce.recipient == "yok@musteri.example"
 
 
-def test_a_turkish_mail_server_with_a_name_of_its_own_is_none_of_the_customers() -> None:
+def test_a_turkish_mail_server_with_its_own_name_is_not_a_customer() -> None:
     head = "From: Posta Sunucusu <posta@mx.example>\nSubject: Teslimat hatası: ileti gönderilemedi"
     body = "Gönderdiğiniz ileti teslim edilemedi:\nyok@musteri.example\n550 5.1.1 bulunamadı"
     bounce = _machine(head, body).bounce
@@ -101,7 +101,7 @@ def test_a_delay_in_turkish_is_one() -> None:
     assert (bounce.recipient, bounce.delayed) == ("gec@musteri.example", True)
 
 
-def test_a_persons_answer_to_a_bounce_is_hers() -> None:
+def test_a_persons_answer_to_a_bounce_is_not_a_bounce() -> None:
     head = "From: Ada <ada@musteri.example>\nSubject: Re: Undeliverable: x"
     body = (
         "Got this again.\n\n> Delivery has failed to these recipients:\n> a@b.example\n> 550 5.1.10"
@@ -109,7 +109,7 @@ def test_a_persons_answer_to_a_bounce_is_hers() -> None:
     assert _read(head, body).automatic is None
 
 
-def test_a_full_mailbox_is_no_hard_bounce_and_a_delay_is_said() -> None:
+def test_a_full_mailbox_is_a_soft_bounce_and_a_delay_is_reported() -> None:
     full, late = (_machine(REPORT, _report(block)).bounce for block in (FULL, LATE))
     assert full is not None
     assert (full.hard, full.delayed) == (False, False)
@@ -209,12 +209,12 @@ def test_a_bounce_in_prose_is_read_too(head: str, body: str, *, hard: bool) -> N
         ("Postmaster", "delivery status of my order?"),
     ],
 )
-def test_a_customers_words_about_deliveries_are_no_bounce(subject: str, body: str) -> None:
+def test_a_customers_words_about_deliveries_are_not_a_bounce(subject: str, body: str) -> None:
     assert _read(f"From: Ada <ada@ornek.example>\nSubject: {subject}", body).automatic is None
 
 
 @given(st.text(max_size=300), st.text(max_size=60))
-def test_a_person_is_no_machine_whatever_they_write(body: str, subject: str) -> None:
+def test_a_person_is_never_a_machine(body: str, subject: str) -> None:
     line = " ".join(subject.split())
     message = _read(
         f"From: Ada <ada@ornek.example>\nSubject: {line.encode('ascii', 'ignore').decode()}", body
@@ -244,7 +244,7 @@ def test_a_person_is_no_machine_whatever_they_write(body: str, subject: str) -> 
         ("Subject: Abwesenheitsnotiz\nX-Autoreply: yes", "Bin weg.", None),
     ],
 )
-def test_an_absence_is_told_apart_with_the_day_it_ends(
+def test_an_absence_is_detected_with_its_last_day(
     head: str, body: str, until: tuple[int, int] | None
 ) -> None:
     machine = _machine(f"From: Ada <ada@ornek.example>\n{head}", body)
@@ -273,9 +273,7 @@ def test_a_bounce_of_our_reply_comes_home_to_its_conversation() -> None:
         ("11.05.2026 10:12:00", "2026-05-11T07:12"),
     ],
 )
-def test_dates_in_turkish_are_read_where_no_zone_is_told_as_turkish_time(
-    line: str, wanted: str
-) -> None:
+def test_turkish_dates_without_a_zone_are_in_turkish_time(line: str, wanted: str) -> None:
     date = header.parse_date(line.encode())
     assert date is not None
     assert date.isoformat().startswith(wanted)

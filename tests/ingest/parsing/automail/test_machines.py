@@ -191,6 +191,8 @@ BODIES = (
 @pytest.mark.parametrize("thread", ["", "\nIn-Reply-To: <a@firma.example>"])
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("body", BODIES)
-def test_what_customers_write_of_deliveries_is_theirs(subject: str, body: str, thread: str) -> None:
+def test_customers_words_about_deliveries_are_not_a_machines(
+    subject: str, body: str, thread: str
+) -> None:
     message = _read(f"From: Ada Su <ada@ornek.example>\nSubject: {subject}{thread}", body)
     assert (message.automatic, message.flags) == (None, ())

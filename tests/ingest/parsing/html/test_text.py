@@ -32,7 +32,7 @@ def test_a_document_reads_as_a_browser_shows_it(html: str, text: str) -> None:
     assert to_text(html) == text
 
 
-def test_the_cells_of_a_row_stand_beside_each_other() -> None:
+def test_the_cells_of_a_row_are_on_one_line() -> None:
     row = "<tr><td><p>{}</p></td><td><p>{}</p></td></tr>"
     html = f"<table>{row.format('Sipariş', '5521')}{row.format('Tutar', '120 TL')}</table>"
     assert to_text(html) == "Sipariş 5521\nTutar 120 TL"
@@ -44,13 +44,13 @@ def test_columns_of_several_lines_are_not_mixed() -> None:
 
 
 @pytest.mark.parametrize("hidden", ["style='display: none'", 'style="x:y;DISPLAY:none"', "hidden"])
-def test_what_is_hidden_is_not_read_however_it_nests(hidden: str) -> None:
+def test_hidden_elements_are_not_read_however_they_nest(hidden: str) -> None:
     html = f"<div {hidden}><div>ön <b>izleme</b></div>metni</div><p>Kargom gelmedi.</p>"
     assert to_text(html) == "Kargom gelmedi."
 
 
 @pytest.mark.parametrize("shown", ["style='overflow: hidden '", 'alt="a hidden b"'])
-def test_what_only_speaks_of_hiding_is_shown(shown: str) -> None:
+def test_text_about_hiding_is_shown(shown: str) -> None:
     assert to_text(f"<div {shown}>Kargom gelmedi.</div> Arayın.") == "Kargom gelmedi.\nArayın."
 
 
@@ -71,7 +71,7 @@ def test_characters_for_private_use_are_a_customers_text() -> None:
     assert to_text("Kargom \ue000\ue001gelmedi.") == "Kargom \ue000\ue001gelmedi."
 
 
-def test_a_reference_to_a_number_of_thousands_of_digits_is_no_character() -> None:
+def test_a_reference_with_thousands_of_digits_is_not_a_character() -> None:
     assert to_text("a&#" + "9" * 5000 + ";b&#" + "0" * 5000 + "65;") == "a\ufffdbA"
 
 

@@ -150,7 +150,7 @@ def test_every_text_of_a_message_is_composed() -> None:
     assert repaired.repaired == ()
 
 
-def test_a_repaired_message_says_so_and_keeps_what_came() -> None:
+def test_a_repaired_message_says_so_and_keeps_the_received_text() -> None:
     typed = "Sipariþim gelmedi, lütfen ilgilenin, þikâyet edeceðim"
     repaired = repair_letters(message(typed, subject="Þikâyet", sender=Party(name="Ayþe Yýldýz")))
     assert repaired.text == "Siparişim gelmedi, lütfen ilgilenin, şikâyet edeceğim"
@@ -195,7 +195,7 @@ _BODY = msgspec.json.encode(
 )
 
 
-async def test_what_intake_publishes_and_a_trial_shows_is_composed(tmp_path: Path) -> None:
+async def test_intake_publishes_and_a_trial_shows_composed_text(tmp_path: Path) -> None:
     bus = _Bus()
     ingest = Ingest(
         archive=FolderArchive(tmp_path),

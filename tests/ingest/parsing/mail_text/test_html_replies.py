@@ -53,7 +53,7 @@ def test_only_the_words_above_the_quotation_are_the_customers(html: str) -> None
     assert "Yolda." in message.full_text
 
 
-def test_what_a_program_quotes_is_cut_without_a_reply_header_too() -> None:
+def test_a_programs_quotation_is_cut_without_a_reply_header() -> None:
     raw = (
         "From: Ada <ada@ornek.example>\nMessage-ID: <2@ornek.example>\nSubject: Kargo\n"
         f"Content-Type: text/html; charset=utf-8\n\n<p>Kargom hâlâ gelmedi.</p>{QUOTED}"

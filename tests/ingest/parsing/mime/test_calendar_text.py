@@ -25,7 +25,7 @@ def test_the_description_is_the_text_unfolded_and_unescaped() -> None:
     assert [(a.name, a.type) for a in mail.attachments] == [("calendar.ics", "text/calendar")]
 
 
-def test_the_guests_comment_stands_first() -> None:
+def test_the_guests_comment_comes_first() -> None:
     mail = _mail('COMMENT;ALTREP="cid:x:y";LANGUAGE=tr:Evde değilim', "DESCRIPTION:Kurulum")
     assert mail.text == "Evde değilim\n\nKurulum"
 
@@ -48,5 +48,13 @@ def test_a_mail_with_a_text_shows_only_that() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "BEGIN:VCALENDAR", "DESCRIPTION", 'COMMENT;a="b', "SUMMARY:"])
-def test_what_is_no_calendar_has_no_text(text: str) -> None:
+def test_other_bytes_than_a_calendar_have_no_text(text: str) -> None:
     assert read_calendar(text) == ""
+
+
+@pytest.mark.parametrize("name", ["DESCRIPTION", "Description", "DESCRİPTİON", "descrıptıon"])
+def test_the_names_of_a_calendars_fields_are_read_in_any_case(name: str) -> None:
+    assert (
+        read_calendar(f"BEGIN:VEVENT\n{name}:Gelemiyorum, beni arayın\n")
+        == "Gelemiyorum, beni arayın"
+    )

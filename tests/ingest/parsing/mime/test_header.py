@@ -148,3 +148,34 @@ def test_the_author_is_found_where_from_does_not_name_her(head: str) -> None:
 )
 def test_from_is_the_author_unless_it_was_rewritten(head: str) -> None:
     assert _author(head) == ("Ada Su", "ada@ornek.example")
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("2026-03-13T14:20:00+03:00", "11:20"),
+        ("Fri, 13 Mar 2026 14:20:00 GMT+3", "11:20"),
+        ("Fri, 13 Mar 2026 14:20:00 +03:00", "11:20"),
+        ("Fri, 13 Mar 2026 14:20:00 TRT", "11:20"),
+        ("Fri, 13 Mar 2026 02:20:00 PM +0300", "11:20"),
+        ("Fri, 13 Mar 2026 14:20:60 +0300", "11:20"),
+        ("Fri, 13 Mar 2026 14:20:00 -0000", "14:20"),
+        ("Fri Mar 13 14:20:00 2026", "14:20"),
+        ("Fri, 13 Mar 2026 14:20:00 GMT", "14:20"),
+        ("Fri, 13 Mar 2026 14:20:00 EET", "12:20"),
+    ],
+)
+def test_zones_are_read_as_programs_write_them(line: str, wanted: str) -> None:
+    date = header.parse_date(line.encode())
+    assert date is not None
+    assert date.strftime("%Y-%m-%d %H:%M") == f"2026-03-13 {wanted}"
+
+
+def test_names_and_words_of_headers() -> None:
+    (party,) = header.parse_addresses("Yılmaz, Ada <ada@ornek.example>".encode())
+    assert party.name == "Yılmaz, Ada"
+    two = header.parse_addresses(b"Ali <ali@ornek.example>, Ada <ada@ornek.example>")
+    assert [p.name for p in two] == ["Ali", "Ada"]
+    (party,) = header.parse_addresses(b'"Ada (Pazaryeri)" <x@ornek.example>')
+    assert party.name == "Ada (Pazaryeri)"
+    assert header.decode_header(b"=?UTF-8?Q?=C4=B0ade talebi?=") == "İade talebi"

@@ -7,17 +7,11 @@ from email.message import EmailMessage
 
 import msgspec
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
-from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.parsing.letters.charset import decode
 from ingest.parsing.mail.message import parse_message
-from ingest.parsing.mail_text import reply
 from ingest.parsing.mime import header
 from ingest.parsing.mime.parser import parse_mail
 from schemas.base import conversation_id
@@ -189,35 +183,6 @@ def test_mail_without_a_message_id_has_the_same_id_again() -> None:
 
 
 @pytest.mark.parametrize(
-    "quote",
-    [
-        "Ada Örnek <ada@ornek.example>, 27 Ara 2025 Cmt, 16:05 tarihinde şunu yazdı:\n> eski",
-        "Ada Örnek <ada@ornek.example>, 27 Ara 2025 Cmt, 16:05\ntarihinde şunu yazdı:\n\n> eski",
-        '"Ada" <ada@ornek.example>, 28/10/2021 12:46 tarihinde şunu yazdı:\neski',
-        "-----Orijinal İleti-----\nKimden: Ada\neski",
-        "Kimden: Ada <a@b.example>\nGönderme Tarihi: bugün\nKime: x\nKonu: y\n\neski",
-        "On Mon, 1 Jan 2026 at 10:00, Ada <a@b.example> wrote:\n> eski",
-        "From: Ada\nSent: Monday\nTo: x\nSubject: y\n\neski",
-    ],
-)
-def test_what_was_quoted_is_cut(quote: str) -> None:
-    assert reply.own_words(f"Evet, lütfen.\n\n{quote}\n", is_reply=True) == "Evet, lütfen."
-
-
-def test_the_customers_words_are_never_lost() -> None:
-    reply_text = "On Mon, Ada wrote:\n> soru\n"
-    assert reply.own_words(reply_text, is_reply=True)
-    assert reply.own_words("> hepsi alıntı", is_reply=True) == "> hepsi alıntı"
-
-
-def test_a_phones_signature_is_cut() -> None:
-    assert (
-        reply.own_words("Kargom nerede?\n\niPhone'umdan gönderildi", is_reply=False)
-        == "Kargom nerede?"
-    )
-
-
-@pytest.mark.parametrize(
     ("head", "kind"),
     [
         ("Auto-Submitted: auto-replied\r\n", "out_of_office"),
@@ -226,7 +191,7 @@ def test_a_phones_signature_is_cut() -> None:
         ("Precedence: list\r\nList-Id: <x.y>\r\nList-Unsubscribe: <mailto:x@y>\r\n", "list"),
     ],
 )
-def test_machines_are_told_apart_with_their_evidence(head: str, kind: str) -> None:
+def test_machines_are_detected_with_their_evidence(head: str, kind: str) -> None:
     machine = _read(_mail(head)).automatic
     assert machine is not None
     assert machine.kind == kind
@@ -264,7 +229,7 @@ def test_nothing_at_all_is_rejected() -> None:
         b"\x00\x00",
     ],
 )
-def test_what_breaks_other_parsers_is_read(raw: bytes) -> None:
+def test_mails_that_break_other_parsers_are_read(raw: bytes) -> None:
     msgspec.json.encode(_read(raw))
 
 
@@ -328,54 +293,3 @@ def test_deep_and_wide_mails_take_no_longer_than_their_size() -> None:
         _read(raw)
     # Not a speed test: a parser whose time grows with the square would take minutes.
     assert time.monotonic() - began < 30
-
-
-def _wrapped(inner: bytes, *, detached: bool = False) -> bytes:
-    key = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kep.example")])
-    day = datetime(2026, 1, 1, tzinfo=UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(day)
-        .not_valid_after(day.replace(year=2027))
-        .sign(key, hashes.SHA256())
-    )
-    options = [
-        pkcs7.PKCS7Options.Binary,
-        *([pkcs7.PKCS7Options.DetachedSignature] if detached else []),
-    ]
-    return (
-        pkcs7.PKCS7SignatureBuilder()
-        .set_data(inner)
-        .add_signer(certificate, key, hashes.SHA256())
-        .sign(Encoding.DER, options)
-    )
-
-
-def test_a_mail_that_is_wrapped_in_its_signature_is_opened_and_the_wrapping_kept() -> None:
-    inner = (
-        'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nKEP iletisi: faturam yanlış\r\n'
-        "--b\r\nContent-Type: application/pdf; name=f.pdf\r\n\r\n%PDF-1.4\r\n--b--\r\n"
-    ).encode()
-    for kind in (
-        "application/pkcs7-mime; smime-type=signed-data; name=smime.p7m",
-        "application/octet-stream; name=smime.p7m",
-    ):
-        head = f"From: a@kep.example\r\nMessage-ID: <1@kep>\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-        message = _read(head.encode() + base64.encodebytes(_wrapped(inner)))
-        assert message.text == "KEP iletisi: faturam yanlış"
-        assert {a.name for a in message.attachments} == {"smime.p7m", "f.pdf"}
-        assert "mime.signed" in message.repaired
-        assert "mime.encrypted" not in message.repaired
-    for odd in (
-        b"no CMS",
-        _wrapped(inner, detached=True),
-        _wrapped(inner)[:100],
-        b"\x30\x80" * 5000,
-    ):
-        message = _read(head.encode() + base64.encodebytes(odd))
-        assert [a.name for a in message.attachments] == ["smime.p7m"]

@@ -23,14 +23,14 @@ def _read(raw: bytes) -> Message:
     "label", ["idna", "punycode", "undefined", "utf\x008", "\x00", "rot13", "unicode_escape", "'"]
 )
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/mixed", "message/rfc822", "text/html"])
-def test_a_charset_that_is_none_costs_no_mail(kind: str, label: str) -> None:
+def test_an_invalid_charset_loses_no_mail(kind: str, label: str) -> None:
     message = _read(
         HEAD + f"Content-Type: {kind}; charset={label}\r\n\r\n".encode() + b"selam \xe7"
     )
     assert message.native_id == "<1@ornek.example>"
 
 
-def test_multiparts_are_split_to_a_depth_and_what_is_above_stays_readable() -> None:
+def test_multiparts_are_split_to_a_depth_and_the_text_above_stays_readable() -> None:
     nested = b"".join(
         b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n\r\nkat %d\r\n--b%d\r\n"
         % (i, i, i, i)
@@ -116,7 +116,7 @@ def test_a_lists_footer_below_base64_is_read_as_it_is() -> None:
     assert text.endswith("Destek listesi")
 
 
-def test_base64_in_lines_of_any_length_is_no_footer() -> None:
+def test_base64_in_lines_of_any_length_is_not_a_footer() -> None:
     head = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     words = "Ürün kırık geldi. " * 200
     body = base64.b64encode(words.encode())
@@ -133,7 +133,7 @@ def test_a_text_with_a_files_name_is_read_and_kept() -> None:
     assert (message.text, [a.name for a in message.attachments]) == ("Bir not", ["not.txt"])
 
 
-def test_the_mails_own_text_is_no_file_though_it_has_a_name() -> None:
+def test_a_mails_text_with_a_name_is_not_a_file() -> None:
     named = b'Content-Type: text/plain; name="mesaj.txt"\r\n\r\nSelam'
     alternative = b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n"
     mixed = alternative.replace(b"alternative", b"mixed")
