@@ -1,6 +1,6 @@
 """Every metric, in one typed list, each with a sentence for the operator who reads it.
 
-Before: nothing. After: stages call `count`, `gauge` and `observe` with a name of METRICS.
+Stages call `count`, `gauge` and `observe` with a name of METRICS.
 """
 
 from collections.abc import Callable
@@ -58,7 +58,7 @@ Name = Literal[
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric: how it is counted, its labels, and what it tells."""
+    """One metric with its kind, its labels and the operator's sentence."""
 
     kind: Literal["counter", "gauge", "histogram"]
     tells: str
@@ -244,23 +244,26 @@ METRICS: dict[Name, Metric] = {
 }
 
 REGISTRY = CollectorRegistry()
+"""The collectors of this process, each made at its first use."""
 # Upper bounds in seconds: from one broker round trip to the service level of a claim.
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_made: dict[Name, Counter | Gauge | Histogram] = {}
+_collectors: dict[Name, Counter | Gauge | Histogram] = {}
 
 
 def _metric(name: Name) -> Counter | Gauge | Histogram:
-    found = _made.get(name)
-    if found is None:
-        told = METRICS[name]
-        if told.kind == "counter":
-            found = Counter(name, told.tells, told.labels, registry=REGISTRY)
-        elif told.kind == "gauge":
-            found = Gauge(name, told.tells, told.labels, registry=REGISTRY)
+    collector = _collectors.get(name)
+    if collector is None:
+        metric = METRICS[name]
+        if metric.kind == "counter":
+            collector = Counter(name, metric.tells, metric.labels, registry=REGISTRY)
+        elif metric.kind == "gauge":
+            collector = Gauge(name, metric.tells, metric.labels, registry=REGISTRY)
         else:
-            found = Histogram(name, told.tells, told.labels, registry=REGISTRY, buckets=_BUCKETS)
-        _made[name] = found
-    return found
+            collector = Histogram(
+                name, metric.tells, metric.labels, registry=REGISTRY, buckets=_BUCKETS
+            )
+        _collectors[name] = collector
+    return collector
 
 
 def count(name: Name, amount: float = 1, **labels: str) -> None:
@@ -278,7 +281,7 @@ def gauge(name: Name, value: float, **labels: str) -> None:
 
 
 def gauge_of(name: Name, value: Callable[[], float], **labels: str) -> None:
-    """Let a gauge show what `value` returns whenever it is read."""
+    """Let a gauge call `value` whenever Prometheus reads it."""
     metric = _metric(name)
     assert isinstance(metric, Gauge)
     (metric.labels(**labels) if labels else metric).set_function(value)

@@ -1,6 +1,6 @@
-"""The HTTP contract of door and desk: the bodies of requests and answers. Pure.
+"""The HTTP contract of the door and the desk, with the bodies of requests and answers. Pure.
 
-Before: nothing. After: door and desk decode these Structs, and openapi.py documents them.
+The door and the desk decode these Structs, and openapi.py documents them.
 """
 
 from typing import Annotated, Literal
@@ -23,7 +23,7 @@ Short = Annotated[str, msgspec.Meta(max_length=512)]
 
 
 class SenderIn(Record, frozen=True, kw_only=True):
-    """Who writes: at least one handle, so that an answer can find its way."""
+    """The sender, with at least one handle, so that an answer can reach them."""
 
     name: Short = ""
     email: Annotated[str, msgspec.Meta(pattern="^[^@\\s]+@[^@\\s]+$", max_length=320)] | None = None
@@ -41,7 +41,7 @@ class AttachmentIn(Record, frozen=True, kw_only=True):
 
 
 class MessageIn(Record, frozen=True, kw_only=True):
-    """A message by API; `native_id` is the caller's own: the same one again is the same message."""
+    """A message by API; the same `native_id` of a caller again is the same message."""
 
     native_id: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
     text: Text
@@ -55,14 +55,14 @@ class MessageIn(Record, frozen=True, kw_only=True):
 
 
 class Accepted(Record, frozen=True, kw_only=True):
-    """Kafka has it: the ids by which the message and its conversation are known from now on."""
+    """The ids of a message that Kafka has, and of its conversation."""
 
     id: Id
     conversation: Id
 
 
 class Fault(Record, frozen=True, kw_only=True):
-    """What was wrong with a request: a stable code, a sentence, and where it was found."""
+    """The fault of a request, with a stable code, a sentence, and its path in the body."""
 
     code: str
     text: str
@@ -99,7 +99,7 @@ class ClaimIn(Record, frozen=True, kw_only=True):
 
 
 class Item(Record, frozen=True, kw_only=True):
-    """What was claimed: all waiting messages of one conversation, oldest first."""
+    """A claimed item, with all waiting messages of one conversation, the oldest first."""
 
     id: Id
     lease: str
@@ -112,7 +112,7 @@ class Item(Record, frozen=True, kw_only=True):
 
 
 class Claimed(Record, frozen=True, kw_only=True):
-    """What a claim got; empty when nothing waits."""
+    """The items of a claim; empty when nothing waits."""
 
     items: tuple[Item, ...]
 
@@ -141,7 +141,7 @@ class MoveIn(Record, frozen=True, kw_only=True):
 
 
 class Done(Record, frozen=True, kw_only=True):
-    """What was recorded; `outcome` is null for a heartbeat."""
+    """The recorded outcome; `outcome` is null for a heartbeat."""
 
     item: Id
     outcome: Id | None = None
@@ -149,8 +149,11 @@ class Done(Record, frozen=True, kw_only=True):
 
 
 class JudgeIn(Record, frozen=True, kw_only=True):
-    """What a person says of an incident: `into` for merge; `text_tr`, `text_en` for answer (one of
-    them will do), which goes to those who write later, too, when `later` is true."""
+    """A person's action on an incident.
+
+    A merge needs `into`, and an answer at least one of `text_tr` and `text_en`. If `later` is true,
+    customers who write later get the answer too.
+    """
 
     agent: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     into: Id | None = None
@@ -175,8 +178,11 @@ class IncidentsOut(Record, frozen=True, kw_only=True):
 
 
 class HandleOut(Record, frozen=True, kw_only=True):
-    """A handle of a customer and how it is known: `given` (it was asked for), by the `source` of a
-    message that names it together with `of`, or by a `person`."""
+    """A handle of a customer, and how Santral knows it.
+
+    The request gave a `given` handle, a message of a `source` names it together with `of`, or a
+    `person` linked it.
+    """
 
     node: Node
     how: Literal["given", "source", "person"]
@@ -221,7 +227,7 @@ class CustomerOut(Record, frozen=True, kw_only=True):
 
 
 class LinkIn(Record, frozen=True, kw_only=True):
-    """What a person says of two handles, by which message, and why."""
+    """A person's statement on two handles, with a message as evidence and the reason."""
 
     agent: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     brand: str = "default"
