@@ -32,8 +32,8 @@ class RequestContent(TypedDict, total=False):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VendorResponse:
-    """A vendor's response to one request."""
+class ActionResponse:
+    """A vendor's response to one request of an action."""
 
     status: int
     headers: Mapping[str, str]
@@ -61,7 +61,7 @@ async def post(
     timeout_s: float = 30,
     safe: bool = False,
     **content: Unpack[RequestContent],
-) -> VendorResponse:
+) -> ActionResponse:
     """Send a request; raise Retry if it never left, Unconfirmed if it may have arrived.
 
     A request that is `safe` to repeat, because the vendor takes it once, is Retry in both cases.
@@ -71,7 +71,7 @@ async def post(
             timeout=timeout_s, follow_redirects=False, verify=_certificates()
         ) as client:
             response = await client.request(method, url, **content)
-            return VendorResponse(
+            return ActionResponse(
                 status=response.status_code, headers=response.headers, body=response.content
             )
     except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
@@ -89,7 +89,7 @@ async def post(
         ) from error
 
 
-def error_for_response(response: VendorResponse, vendor: str, detail: str = "") -> Exception:
+def error_for_response(response: ActionResponse, vendor: str, detail: str = "") -> Exception:
     """Return the error for a response other than success, by its status.
 
     `detail` is the vendor's own explanation.
@@ -103,7 +103,7 @@ def error_for_response(response: VendorResponse, vendor: str, detail: str = "") 
     return Rejected("reply.refused", text)
 
 
-def error_for_account(response: VendorResponse, vendor: str, *, safe: bool = False) -> Exception:
+def error_for_account(response: ActionResponse, vendor: str, *, safe: bool = False) -> Exception:
     """Return the error for a response that may be the account's fault.
 
     A refused key is a Retry, since a person can renew it. A request that is `safe` to repeat is a
@@ -148,6 +148,6 @@ def require_item_number(target: str) -> str:
     return target
 
 
-def is_accepted(response: VendorResponse) -> bool:
+def is_accepted(response: ActionResponse) -> bool:
     """Say whether a site took an answer; the sites differ in the status they use."""
     return response.status in (200, 201, 202, 204)

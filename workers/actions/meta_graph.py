@@ -11,7 +11,7 @@ from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
-from workers.actions.http import VendorResponse, error_for_response, post, retry_delay
+from workers.actions.http import ActionResponse, error_for_response, post, retry_delay
 from workers.actions.oauth import bearer_header
 from workers.actions.outgoing_text import path_segment, without_mentions
 
@@ -78,7 +78,7 @@ async def send(url: str, token: str, body: dict[str, Any], timeout_s: int, vendo
     return f"taken as {next((i for i in ids if i), '(no id)')}"
 
 
-def _error_for(response: VendorResponse, vendor: str) -> Exception:
+def _error_for(response: ActionResponse, vendor: str) -> Exception:
     """Return the error for a refusal, by Graph's code."""
     refusal = response.decode(GraphErrorBody)
     if refusal is None:

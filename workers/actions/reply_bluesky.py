@@ -16,7 +16,7 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from workers.actions.http import VendorResponse, error_for_response, post, retry_delay
+from workers.actions.http import ActionResponse, error_for_response, post, retry_delay
 from workers.actions.oauth import bearer_header
 
 _TID_ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
@@ -134,7 +134,7 @@ async def _create_session(settings: BlueskyReplyAccount) -> BlueskySession:
 
 async def _put_record(
     settings: BlueskyReplyAccount, session: BlueskySession, record: dict[str, Any], key: str
-) -> VendorResponse:
+) -> ActionResponse:
     """Write a post under its key."""
     return await post(
         f"{settings.pds}/xrpc/com.atproto.repo.putRecord",
@@ -146,7 +146,7 @@ async def _put_record(
     )
 
 
-def _error_for(response: VendorResponse, error: XrpcError) -> Exception:
+def _error_for(response: ActionResponse, error: XrpcError) -> Exception:
     """Return the error for a refusal."""
     if response.status >= 500:
         # putRecord overwrites the record of the same key, so another try makes no second post.

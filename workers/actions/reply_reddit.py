@@ -13,7 +13,7 @@ from schemas.base import Record
 from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from workers.actions.http import VendorResponse, error_for_account, post, require_target
+from workers.actions.http import ActionResponse, error_for_account, post, require_target
 from workers.actions.oauth import (
     CLIENT_SETTINGS,
     OAuthClient,
@@ -79,7 +79,7 @@ class ReplyReddit:
         return "taken"
 
 
-def _check_response(response: VendorResponse) -> None:
+def _check_response(response: ActionResponse) -> None:
     """Raise the error of a response that is not a success."""
     body = response.decode(CommentBody)
     if response.status != 200 or body is None:

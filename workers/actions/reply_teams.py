@@ -14,7 +14,7 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
-from workers.actions.http import VendorResponse, error_for_response, post, retry_delay
+from workers.actions.http import ActionResponse, error_for_response, post, retry_delay
 from workers.actions.oauth import AccessTokenBody, bearer_header
 from workers.actions.outgoing_text import path_segment
 
@@ -112,7 +112,7 @@ def _activities_url(target: str) -> str:
     return f"{service}/v3/conversations/{path_segment(conversation, safe=':;=@')}/activities"
 
 
-def _error_for(response: VendorResponse) -> Exception:
+def _error_for(response: ActionResponse) -> Exception:
     """Return the error for a refusal; Teams answers 412 and 429 before it does anything."""
     if response.status in (412, 429):
         return Retry(retry_delay(response.headers), f"Teams answered {response.status}")

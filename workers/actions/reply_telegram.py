@@ -14,7 +14,7 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from workers.actions.http import VendorResponse, error_for_response, post, require_target
+from workers.actions.http import ActionResponse, error_for_response, post, require_target
 from workers.actions.outgoing_text import without_mentions
 
 _CHAT = re.compile(r"-?[0-9]{1,20}")
@@ -100,7 +100,7 @@ def _message(reply: Reply, target: str) -> dict[str, Any]:
     return message
 
 
-def _error_for(response: VendorResponse, body: SendMessageBody) -> Exception:
+def _error_for(response: ActionResponse, body: SendMessageBody) -> Exception:
     """Return the error for a refusal, by Telegram's parameters and the status."""
     text = f"Telegram: {body.description}"[:ERROR_TEXT_LIMIT]
     if body.parameters.retry_after is not None:

@@ -15,7 +15,7 @@ from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Retry
 from schemas.outcome import Reply
 from workers.actions.http import (
-    VendorResponse,
+    ActionResponse,
     error_for_response,
     post,
     require_target,
@@ -84,7 +84,7 @@ class ReplyX:
         raise error_for_response(response, "X", f"{body.title} {body.detail}".strip())
 
 
-def _rate_limit_delay(response: VendorResponse) -> float:
+def _rate_limit_delay(response: ActionResponse) -> float:
     """Return the seconds until the limit resets, the later of X's two headers."""
     reset = response.headers.get("x-rate-limit-reset", "")
     is_time = reset.isascii() and reset.isdigit()

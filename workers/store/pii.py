@@ -11,7 +11,7 @@ import msgspec
 from schemas.decision import Decision
 from schemas.http_api.bodies import Item, MessageOut
 from schemas.text.masking import mask_decision, mask_message, mask_outcome
-from workers.store.queries import Story
+from workers.store.queries import MessageStory
 
 
 def masked_item(item: Item) -> Item:
@@ -37,9 +37,9 @@ def masked_message(answer: MessageOut) -> MessageOut:
     )
 
 
-def masked_story(story: Story, decisions: Mapping[str, Decision]) -> Story:
+def masked_story(story: MessageStory, decisions: Mapping[str, Decision]) -> MessageStory:
     """Return a story masked; `decisions` are the newest on each message of the conversation."""
-    return Story(
+    return MessageStory(
         message=mask_message(story.message, decisions.get(story.message.id)),
         decisions=tuple(mask_decision(d, story.message) for d in story.decisions),
         outcomes=tuple(mask_outcome(o) for o in story.outcomes),

@@ -87,7 +87,7 @@ def conversation(connection: Connection, identifier: str, limit: int = 200) -> l
     return list(reversed(_decoded(_message, rows)))
 
 
-class Line(Record, frozen=True, kw_only=True):
+class MessageLine(Record, frozen=True, kw_only=True):
     """One line of a list of messages, masked.
 
     `sender` is a name where there is one, and `handle` the identifier that the store has.
@@ -117,7 +117,9 @@ _LINE = (
 )
 
 
-def newest(connection: Connection, limit: int = 30, department: str | None = None) -> list[Line]:
+def newest(
+    connection: Connection, limit: int = 30, department: str | None = None
+) -> list[MessageLine]:
     """Return the newest messages."""
     where = "WHERE d.department = :d " if department else ""
     rows = connection.execute(
@@ -127,7 +129,7 @@ def newest(connection: Connection, limit: int = 30, department: str | None = Non
     return [_line(row) for row in rows]
 
 
-def lines(connection: Connection, ids: Iterable[str]) -> list[Line]:
+def lines(connection: Connection, ids: Iterable[str]) -> list[MessageLine]:
     """Return these messages in their order, without those that are not recorded."""
     recorded = []
     for identifier in ids:
@@ -137,7 +139,9 @@ def lines(connection: Connection, ids: Iterable[str]) -> list[Line]:
     return recorded
 
 
-def search(connection: Connection, words: str, limit: int = 50, *, key: bytes = b"") -> list[Line]:
+def search(
+    connection: Connection, words: str, limit: int = 50, *, key: bytes = b""
+) -> list[MessageLine]:
     """Return the newest messages that match all words of a search, by their beginnings.
 
     A whole phone, order or personal number finds its message in any spelling, and a reference does
@@ -189,7 +193,7 @@ def _referred(connection: Connection, words: str) -> list[str]:
     return [str(row[0]) for row in rows if str(row[0]).startswith(begin)]
 
 
-def _line(row: Any) -> Line:
+def _line(row: Any) -> MessageLine:
     decided = _decision.decode(row[10]) if row[10] else None
     full = _message.decode(row[4])
     # Mask before cutting, while a number at the line's end is still complete.
@@ -198,7 +202,7 @@ def _line(row: Any) -> Line:
     )
     shown = mask_message(beginning, decided)
     handle = mask_personal_numbers(row[2])
-    return Line(
+    return MessageLine(
         id=row[0],
         channel=row[1],
         sender=shown.sender.name or handle,
@@ -213,7 +217,7 @@ def _line(row: Any) -> Line:
     )
 
 
-class Story(Record, frozen=True, kw_only=True):
+class MessageStory(Record, frozen=True, kw_only=True):
     """A message with every decision on it, and its conversation."""
 
     message: Message
@@ -222,13 +226,13 @@ class Story(Record, frozen=True, kw_only=True):
     thread: tuple[Message, ...]
 
 
-def story(connection: Connection, identifier: str) -> Story | None:
+def story(connection: Connection, identifier: str) -> MessageStory | None:
     """Return a message's story and conversation, or None when the store does not have it."""
     answer = message(connection, identifier)
     if answer is None:
         return None
     name = answer.message.conversation
-    return Story(
+    return MessageStory(
         message=answer.message,
         decisions=tuple(decisions(connection, identifier)),
         outcomes=tuple(outcomes_of(connection, name)),

@@ -26,7 +26,7 @@ class _Traffic(NamedTuple):
     """The store's answers for the page, read together."""
 
     flow: queries.Flow
-    newest: list[queries.Line]
+    newest: list[queries.MessageLine]
     open_incidents: list[Incident]
 
 

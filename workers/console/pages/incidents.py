@@ -35,7 +35,7 @@ class _IncidentView:
     incident: Incident
     history: list[Incident]
     course: incidents.Course
-    lines: list[queries.Line]
+    lines: list[queries.MessageLine]
     duplicates: list[tuple[Incident, tuple[Sign, ...]]]
     mergeable: list[Incident]
     merged_into: Incident | None

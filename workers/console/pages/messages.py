@@ -95,7 +95,7 @@ class MessagePages:
         return may_see
 
     async def _record_reveal(
-        self, story: queries.Story, masked: queries.Story, person: str
+        self, story: queries.MessageStory, masked: queries.MessageStory, person: str
     ) -> None:
         """Record the messages of a conversation whose numbers a person sees."""
         department = story.decisions[-1].department if story.decisions else TRIAGE
