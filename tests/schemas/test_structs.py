@@ -1,4 +1,4 @@
-"""What travels: the coder, the ids, the topics, and what is published of them."""
+"""The coder, the ids, the topics and the published schemas of the Structs that travel."""
 
 import json
 from datetime import UTC, datetime
@@ -37,17 +37,17 @@ def test_ids_depend_on_every_part_and_on_nothing_else() -> None:
 
 
 def test_a_record_comes_back_as_it_was() -> None:
-    made = message("Kargom nerede? İıŞğ 😀")
-    assert envelope.decode(Message, envelope.encode(made)) == made
+    original = message("Kargom nerede? İıŞğ 😀")
+    assert envelope.decode(Message, envelope.encode(original)) == original
 
 
 def test_headers_are_cloud_events_in_binary_mode() -> None:
     cursor = Cursor(source="email:a", epoch="1", position=7, at=NOW)
-    found = dict(envelope.headers(topics.CURSORS, cursor, "santral/ingest", "00-" + "a" * 32))
-    assert found["ce_type"] == b"santral.cursor.v1"
-    assert found["ce_specversion"] == b"1.0"
-    assert found["content-type"] == b"application/json"
-    assert envelope.traceparent_of(list(found.items())) == "00-" + "a" * 32
+    headers = dict(envelope.headers(topics.CURSORS, cursor, "santral/ingest", "00-" + "a" * 32))
+    assert headers["ce_type"] == b"santral.cursor.v1"
+    assert headers["ce_specversion"] == b"1.0"
+    assert headers["content-type"] == b"application/json"
+    assert envelope.traceparent_of(list(headers.items())) == "00-" + "a" * 32
 
 
 @given(st.binary(max_size=400) | st.text(max_size=200).map(str.encode))
@@ -74,7 +74,7 @@ def test_no_json_makes_the_coder_raise_anything_but_rejected(value: Any) -> None
 
 
 def test_an_outcome_of_a_kind_that_is_not_known_yet_is_read_and_passed_over() -> None:
-    told = {
+    record = {
         "id": "o",
         "kind": "consulted",
         "brand": "b",
@@ -83,7 +83,7 @@ def test_an_outcome_of_a_kind_that_is_not_known_yet_is_read_and_passed_over() ->
         "department": "billing",
         "at": NOW.isoformat(),
     }
-    outcome = envelope.decode(Outcome, json.dumps(told).encode())
+    outcome = envelope.decode(Outcome, json.dumps(record).encode())
     assert outcome.kind not in KINDS
     state = ConversationState(
         conversation="c", brand="b", department="billing", opened_at=NOW, updated_at=NOW
@@ -102,8 +102,8 @@ def test_a_record_over_the_limit_is_rejected() -> None:
 
 
 def test_unknown_fields_are_ignored() -> None:
-    made = json.loads(envelope.encode(message("a"))) | {"tomorrow": [1]}
-    assert envelope.decode(Message, json.dumps(made).encode()).text == "a"
+    newer = json.loads(envelope.encode(message("a"))) | {"tomorrow": [1]}
+    assert envelope.decode(Message, json.dumps(newer).encode()).text == "a"
 
 
 def test_an_unknown_code_is_a_bug() -> None:
@@ -152,45 +152,45 @@ def test_asyncapi_fits_the_official_meta_schema_and_has_no_loose_reference() -> 
     broken = document | {"channels": {"x": {"addres": 1}}}
     assert list(Draft7Validator(meta).iter_errors(broken))
     for reference in _references(document):
-        at = document
+        target = document
         for step in reference.removeprefix("#/").split("/"):
-            at = at[step]
+            target = target[step]
 
 
 def test_openapi_names_every_address_and_resolves() -> None:
     document = openapi()
     assert {"/v1/messages", "/v1/desk/{department}/claim"} <= set(document["paths"])
     for reference in _references(document):
-        at: Any = document
+        target: Any = document
         for step in reference.removeprefix("#/").split("/"):
-            at = at[step]
+            target = target[step]
 
 
-def incompatible(old: Any, new: Any, at: str = "$") -> list[str]:
-    """Return how a new schema breaks who reads, or still writes, by the old one."""
-    found = []
+def incompatible(old: Any, new: Any, prefix: str = "$") -> list[str]:
+    """Return how a new schema breaks readers or writers of the old one."""
+    problems = []
     for name, schema in old.get("$defs", {}).items():
         if name not in new.get("$defs", {}):
-            found.append(f"{at}: {name} is gone")
+            problems.append(f"{prefix}: {name} is gone")
             continue
-        there = new["$defs"][name]
-        if set(schema.get("required", ())) != set(there.get("required", ())):
-            found.append(f"{at}.{name}: other required fields")
-        for field, told in schema.get("properties", {}).items():
-            now = there.get("properties", {}).get(field)
+        replacement = new["$defs"][name]
+        if set(schema.get("required", ())) != set(replacement.get("required", ())):
+            problems.append(f"{prefix}.{name}: other required fields")
+        for field, previous in schema.get("properties", {}).items():
+            now = replacement.get("properties", {}).get(field)
             if now is None:
-                found.append(f"{at}.{name}.{field} is gone")
+                problems.append(f"{prefix}.{name}.{field} is gone")
                 continue
             # A list of words may be opened: readers take any word from then on.
-            opened = "enum" in told and "enum" not in now and now.get("type") == "string"
+            opened = "enum" in previous and "enum" not in now and now.get("type") == "string"
             for key in ("type", "$ref", "format"):
-                if told.get(key) != now.get(key) and not opened:
-                    found.append(f"{at}.{name}.{field}: {key} was {told.get(key)}")
-            if not opened and set(map(str, told.get("enum", ()))) - set(
+                if previous.get(key) != now.get(key) and not opened:
+                    problems.append(f"{prefix}.{name}.{field}: {key} was {previous.get(key)}")
+            if not opened and set(map(str, previous.get("enum", ()))) - set(
                 map(str, now.get("enum", ()))
             ):
-                found.append(f"{at}.{name}.{field}: a value is gone")
-    return found
+                problems.append(f"{prefix}.{name}.{field}: a value is gone")
+    return problems
 
 
 @pytest.mark.parametrize("path", sorted((DATA / "released").glob("*.json")), ids=lambda p: p.name)
@@ -226,10 +226,10 @@ def test_adding_a_field_is_compatible() -> None:
 def test_a_message_of_any_length_fits_into_an_outcome_with_its_work_item(
     char: str, length: int
 ) -> None:
-    made = truncate_to_limit(message(char * length, recipients=message("x").recipients * 5000))
-    assert len(envelope.encode(made)) <= MESSAGE_LIMIT
-    assert made.text
-    decided = decide_message(made, None, policy(), NOW)
+    shortened = truncate_to_limit(message(char * length, recipients=message("x").recipients * 5000))
+    assert len(envelope.encode(shortened)) <= MESSAGE_LIMIT
+    assert shortened.text
+    decided = decide_message(shortened, None, policy(), NOW)
     assert decided.item is not None
     moved = Outcome(
         id="o",
@@ -244,5 +244,5 @@ def test_a_message_of_any_length_fits_into_an_outcome_with_its_work_item(
         reason=char * 2000,
     )
     assert len(envelope.encode(moved)) <= topics.RECORD_LIMIT
-    whole = len(msgspec.json.encode(message(char * length)))
-    assert ("text.cut" in made.repaired) == (whole > MESSAGE_LIMIT)
+    full_bytes = len(msgspec.json.encode(message(char * length)))
+    assert ("text.cut" in shortened.repaired) == (full_bytes > MESSAGE_LIMIT)

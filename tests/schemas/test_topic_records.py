@@ -19,9 +19,9 @@ from schemas.state.waiting import CLOSED, WaitingMessage
 from schemas.topics import AnyTopic, Topic
 from tests.support.samples import message
 
-AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 _TIME = "2026-03-01T12:30:00+00:00"
-_MESSAGE = message("Kargom nerede?", received_at=AT)
+_MESSAGE = message("Kargom nerede?", received_at=NOW)
 _DECISION = Decision(
     message=_MESSAGE.id,
     brand="default",
@@ -31,9 +31,9 @@ _DECISION = Decision(
     intent="late",
     action="auto",
     hops=2,
-    decided_at=AT,
+    decided_at=NOW,
 )
-_WORK = WorkItem(message=_MESSAGE, decision=_DECISION, due=Due(first_response=AT, resolution=AT))
+_WORK = WorkItem(message=_MESSAGE, decision=_DECISION, due=Due(first_response=NOW, resolution=NOW))
 _OUTCOME = Outcome(
     id="o1",
     kind="resolved",
@@ -41,7 +41,7 @@ _OUTCOME = Outcome(
     conversation="c1",
     item="i1",
     department="billing",
-    at=AT,
+    at=NOW,
 )
 _REPLY = Reply(
     id="r1",
@@ -55,20 +55,22 @@ _REPLY = Reply(
     department="billing",
     recipient=Party(),
     text="Merhaba",
-    at=AT,
+    at=NOW,
 )
 _DELIVERY = Delivery(
     reply="r1",
     state="begun",
     attempt=3,
     process="p1",
-    at=AT,
-    first_at=AT,
+    at=NOW,
+    first_at=NOW,
     offset=5,
     channel="email",
     account="a",
 )
-_INCIDENT = Incident(id="n1", brand="default", status="grown", title="outage", opened_at=AT, at=AT)
+_INCIDENT = Incident(
+    id="n1", brand="default", status="grown", title="outage", opened_at=NOW, at=NOW
+)
 _LETTER = DeadLetter(
     id="d1",
     stage="ingest",
@@ -76,12 +78,12 @@ _LETTER = DeadLetter(
     code="mime.empty",
     text="",
     origin=Origin(),
-    at=AT,
+    at=NOW,
 )
 _STATE = ConversationState(
-    conversation="c1", brand="default", department="billing", opened_at=AT, updated_at=AT
+    conversation="c1", brand="default", department="billing", opened_at=NOW, updated_at=NOW
 )
-_LINK = Link(id="l1", brand="default", a="email:a", b="phone:b", status="linked", agent="x", at=AT)
+_LINK = Link(id="l1", brand="default", a="email:a", b="phone:b", status="linked", agent="x", at=NOW)
 _WAITING = WaitingMessage(
     message="m1", department="billing", conversation="c1", hops=2, arrived_ms=1772368200000
 )
@@ -99,7 +101,7 @@ WIRE = [
     (topics.INCIDENTS, _INCIDENT, "santral.incident.v1", "n1", f"n1;grown;{_TIME}"),
     (
         topics.PULSES,
-        Pulse(brand="default", hour=AT),
+        Pulse(brand="default", hour=NOW),
         "santral.pulse.v1",
         "default",
         "375b7227-99de-5d98-b175-4b0cd12be16a",
@@ -108,7 +110,7 @@ WIRE = [
     (topics.DEAD, _LETTER, "santral.dead_letter.v1", "email:a", "d1"),
     (
         topics.CURSORS,
-        Cursor(source="email:a", epoch="1", position=7, at=AT),
+        Cursor(source="email:a", epoch="1", position=7, at=NOW),
         "santral.cursor.v1",
         "email:a",
         "email:a;1;7",
@@ -154,7 +156,7 @@ def test_a_renamed_struct_leaves_its_type_on_the_wire() -> None:
         read_by="ingest",
         carries="",
     )
-    bookmark = Bookmark(source="email:a", epoch="1", position=7, at=AT)
+    bookmark = Bookmark(source="email:a", epoch="1", position=7, at=NOW)
     headers = dict(envelope.headers(renamed, bookmark, "santral/ingest", None))
     assert headers["ce_type"] == b"santral.cursor.v1"
 

@@ -25,11 +25,11 @@ SEPARATORS = [" ", "  ", ".", "-", "\u00a0", "\u202f"]
 
 def grouped(number: str, groups: tuple[int, ...], separator: str) -> str:
     """Return a number with a separator between its groups."""
-    pieces, at = [], 0
+    pieces, offset = [], 0
     for size in groups:
-        pieces.append(number[at : at + size])
-        at += size
-    return separator.join([*pieces, number[at:]]) if number[at:] else separator.join(pieces)
+        pieces.append(number[offset : offset + size])
+        offset += size
+    return separator.join([*pieces, number[offset:]]) if number[offset:] else separator.join(pieces)
 
 
 @pytest.mark.parametrize("separator", SEPARATORS, ids=repr)

@@ -37,7 +37,7 @@ SEPARATORS = [
 ]
 
 
-def _found(text: str) -> list[tuple[str, str]]:
+def _kinds_and_numbers(text: str) -> list[tuple[str, str]]:
     return [(kind, text[start:end]) for kind, start, end in find_personal_numbers(text)]
 
 
@@ -64,8 +64,8 @@ def _found(text: str) -> list[tuple[str, str]]:
 )
 def test_a_number_is_found_with_every_separator(kind: str, groups: str, separator: str) -> None:
     number = separator.join(groups.split())
-    assert _found(f"Numaram {number}, teşekkürler") == [(kind, number)]
-    assert _found(number) == [(kind, number)]
+    assert _kinds_and_numbers(f"Numaram {number}, teşekkürler") == [(kind, number)]
+    assert _kinds_and_numbers(number) == [(kind, number)]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_number_is_found_with_every_separator(kind: str, groups: str, separato
     ],
 )
 def test_a_number_is_found_wherever_it_stands(text: str, wanted: list[tuple[str, str]]) -> None:
-    assert _found(text) == wanted
+    assert _kinds_and_numbers(text) == wanted
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_number_is_found_wherever_it_stands(text: str, wanted: list[tuple[str,
     ],
 )
 def test_other_numbers_are_none_of_a_persons(text: str) -> None:
-    assert _found(text) == []
+    assert _kinds_and_numbers(text) == []
 
 
 def test_all_numbers_are_found_however_many() -> None:
@@ -151,15 +151,15 @@ def test_any_identity_number_is_found_in_any_words(
     number = _identity(seed)
     typed = separator.join([number[:3], number[3:6], number[6:9], number[9:]])
     text = f"{words}x: {typed}; {words}"
-    assert _found(text) == [("identity_number", typed)]
+    assert _kinds_and_numbers(text) == [("identity_number", typed)]
 
 
 @given(st.text(alphabet="0123456789٣４ \xa0\n>.-/()TRtrGBgbIıİ\x00", max_size=200))
 def test_places_are_in_order_and_inside_the_text(text: str) -> None:
-    at = 0
+    previous_end = 0
     for _, start, end in find_personal_numbers(text):
-        assert at <= start < end <= len(text)
-        at = end
+        assert previous_end <= start < end <= len(text)
+        previous_end = end
 
 
 def test_check_digits_decide() -> None:
