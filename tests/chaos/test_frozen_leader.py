@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import harms
+from bench.faults import harms
 from tests.support.cluster.cluster import Cluster, Plan
 from tests.support.cluster.gauges import Gauges, wait_for_moves
 from tests.support.cluster.supervised import Exit
