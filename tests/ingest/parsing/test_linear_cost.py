@@ -213,7 +213,7 @@ _ENCODED = "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
 _DAEMON = "From: MAILER-DAEMON@b.example\r\nSubject: failure notice\r\n\r\n"
 _SNS = "From: no-reply@sns.amazonaws.com\r\nSubject: a\r\n\r\n"
 _BOUNCES = frozenset(_bounce_markers())
-_HALF_TEXT_CHARS = TEXT_LIMIT // 2
+_HALF_TEXT = TEXT_LIMIT // 2
 
 
 _NUMBERS = frozenset(
@@ -262,20 +262,15 @@ def _repair(text: str) -> object:
 
 _WORDS = frozenset(_mail_markers())
 PARSERS = [
-    Parser(
-        "own words",
-        lambda text: own_words(text, is_reply=True),
-        _WORDS,
-        long_chars=_HALF_TEXT_CHARS,
-    ),
+    Parser("own words", lambda text: own_words(text, is_reply=True), _WORDS, long_chars=_HALF_TEXT),
     Parser(
         "own words of no reply",
         lambda text: own_words(text, is_reply=False),
         _WORDS,
-        long_chars=_HALF_TEXT_CHARS,
+        long_chars=_HALF_TEXT,
     ),
     Parser("forwards", lambda text: read_original(text, "Fwd: a"), _WORDS),
-    Parser("calls", _hear, frozenset(_CALL_MARKERS), long_chars=_HALF_TEXT_CHARS),
+    Parser("calls", _hear, frozenset(_CALL_MARKERS), long_chars=_HALF_TEXT),
     Parser("mail headers", _parse_headers, frozenset(_header_markers()), reads_lines=False),
     Parser("mail parts", _parse(_PARTS), frozenset(_part_markers()), reads_lines=False),
     Parser("mail encoded", _parse(_ENCODED), frozenset(_part_markers()), reads_lines=False),
