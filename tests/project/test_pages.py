@@ -24,7 +24,7 @@ _PATH = re.compile(
 _FUNCTION_ROW = re.compile(
     r"^\|[^|]*\|([^|]*)\| \[[^\]]*\]\(\.\./([\w./]+\.py)\) \|$", re.MULTILINE
 )
-_PLACEHOLDERS = ("NAME", "DEPARTMENT", "/x")
+_PLACEHOLDERS = ("NAME", "CHANNEL", "DEPARTMENT", "/x")
 EXAMPLE = ROOT / "santral.example.toml"
 
 
