@@ -80,9 +80,9 @@ _STARTING = """
 import asyncio, json, signal, urllib.error, urllib.request
 from runtime.stage import frame as stage
 from cli.up.ports import free_port
-from runtime.settings.structs import Ops, Settings
+from runtime.settings.structs import OpsSettings, Settings
 
-ops = Ops(port=free_port())
+ops = OpsSettings(port=free_port())
 
 def ready():
     try:
