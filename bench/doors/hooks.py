@@ -1,6 +1,6 @@
 """A vendor's webhook: proven, taken apart, in Kafka and answered, against a bare 202 for its body.
 
-Between the two stands the proof alone: a server that verifies the same signature and answers.
+Between the two is the proof alone, by a server that verifies the same signature and answers.
 """
 
 import asyncio
@@ -80,11 +80,11 @@ async def _client(port: int, path: str, number: int, until: float, counts: list[
     while time.perf_counter() < until:
         sent += 1
         body = _call(number, sent)
-        mark = hmac.new(SECRET.encode(), body, sha256).hexdigest()
+        signature = hmac.new(SECRET.encode(), body, sha256).hexdigest()
         writer.write(
             b"POST %s HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=%s\r\n"
             b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-            % (path.encode(), mark.encode(), len(body))
+            % (path.encode(), signature.encode(), len(body))
             + body
         )
         head = await reader.readuntil(b"\r\n\r\n")

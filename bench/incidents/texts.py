@@ -1,7 +1,6 @@
-"""Texts of a simulated contact centre: its everyday, its campaigns, and what goes wrong at once.
+"""Texts of a simulated contact centre, for ordinary days, for campaigns and for incidents.
 
-Written for the simulation; {place}, {product} and so on are filled in. Before: nothing. After:
-__main__.py plays months of them.
+They are invented. __main__.py fills in {place}, {product} and so on, and plays months of them.
 """
 
 PLACES = (

@@ -1,4 +1,4 @@
-"""The archives keep one contract: bytes come back whole, and failures are told before acceptance."""
+"""The archives keep one contract: bytes come back whole, and a failure shows before acceptance."""
 
 import asyncio
 import multiprocessing

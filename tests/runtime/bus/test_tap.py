@@ -83,11 +83,11 @@ def test_it_ends_at_the_end_that_there_is_when_it_begins(kafka: Settings) -> Non
 
 
 def _ends_though_somebody_goes_on_writing(kafka: Settings) -> None:
-    found: list[str] = []
+    values: list[str] = []
 
     def emit(_topic: str, value: bytes) -> None:
-        found.append(value.decode())
+        values.append(value.decode())
         _write(kafka, LEGAL, ["later"])
 
     tap(kafka.kafka, [LEGAL], emit, until_now=True)
-    assert found == ["c"]
+    assert values == ["c"]

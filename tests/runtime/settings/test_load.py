@@ -17,34 +17,34 @@ def _load(path: Path, text: str, **environ: str):  # type: ignore[no-untyped-def
 
 
 def test_nothing_said_is_a_whole_configuration(tmp_path: Path) -> None:
-    made = load(None, {"SANTRAL_HOME": str(tmp_path)})
-    assert made.store_url == f"sqlite:///{tmp_path}/santral.db"
-    assert "triage" in made.departments
+    settings = load(None, {"SANTRAL_HOME": str(tmp_path)})
+    assert settings.store_url == f"sqlite:///{tmp_path}/santral.db"
+    assert "triage" in settings.departments
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
-    made = _load(
+    settings = _load(
         tmp_path, "[kafka]\npartitions = 4\n[desk]\nlease = '90s'", SANTRAL_KAFKA__PARTITIONS="16"
     )
-    assert made.kafka.partitions == 16
-    assert made.desk.lease == timedelta(seconds=90)
+    assert settings.kafka.partitions == 16
+    assert settings.desk.lease == timedelta(seconds=90)
 
 
 def test_all_mistakes_are_told_at_once_with_place_and_mend(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as caught:
         _load(
             tmp_path,
             "[kafka]\nbootsrap = 'x'\npartitions = 'many'\n[desk]\nlease = 'soon'\n"
             "[departments.x]\ntitle_tr = 'X'\n[channels.email.main]\nhots = 'imap'\n[door]\nport = 99999\n",
         )
-    text = str(told.value)
+    text = str(caught.value)
     assert "unknown key 'bootsrap'. Did you mean 'bootstrap'?" in text
     assert "[kafka] partitions" in text
     assert "'90s'" in text
     assert "'title_en' is missing" in text
     assert "[channels.email.main]: unknown key 'hots'. Did you mean 'host'?" in text
     assert "[door] port" in text
-    assert len(told.value.problems) == 6
+    assert len(caught.value.problems) == 6
 
 
 def test_a_file_that_is_not_toml_and_one_that_is_not_there_are_told(tmp_path: Path) -> None:
@@ -73,9 +73,9 @@ def test_the_running_local_profile_is_found(tmp_path: Path) -> None:
         '{"kafka": "127.0.0.1:1", "redis": "redis://127.0.0.1:2/0", "store": "sqlite:///x", '
         '"door": "http://127.0.0.1:3", "console": "http://127.0.0.1:4", "tokens": {"door": "t"}}'
     )
-    made = load(None, {"SANTRAL_HOME": str(tmp_path)})
-    assert made.kafka.bootstrap == "127.0.0.1:1"
-    assert made.tokens.door == "t"
+    settings = load(None, {"SANTRAL_HOME": str(tmp_path)})
+    assert settings.kafka.bootstrap == "127.0.0.1:1"
+    assert settings.tokens.door == "t"
     assert (
         load(
             None, {"SANTRAL_HOME": str(tmp_path), "SANTRAL_KAFKA__BOOTSTRAP": "k:9"}

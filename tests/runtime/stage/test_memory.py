@@ -27,8 +27,8 @@ print(psutil.Process().memory_info().rss - before)
 
 def _held_mb(how: str) -> float:
     arguments = [sys.executable, "-c", _FLOOD, how]
-    told = subprocess.run(arguments, cwd=ROOT, capture_output=True, check=True, text=True)
-    return int(told.stdout) / 1e6
+    result = subprocess.run(arguments, cwd=ROOT, capture_output=True, check=True, text=True)
+    return int(result.stdout) / 1e6
 
 
 def test_what_eighty_mails_held_goes_back_when_they_are_gone() -> None:

@@ -12,7 +12,7 @@ from runtime.stage.watchdog import STALLED_EXIT_CODE, Look, Watchdog
 from tests.support.samples import NOW
 from tests.support.waiting import wait
 
-PATIENCE_S = 60.0
+STALL_S = 60.0
 FIRST, SECOND = ("messages.v1", 0), ("messages.v1", 1)
 
 
@@ -27,9 +27,14 @@ class Bench:
         self.looks = 0
         self.progress = Progress("loop")
         self.health = Health("x")
-        ops = OpsSettings(stall=timedelta(seconds=PATIENCE_S))
+        ops = OpsSettings(stall=timedelta(seconds=STALL_S))
         self.dog = Watchdog(
-            self.health, self.progress, ops, self, look or self._look, self.ended.append
+            self.health,
+            self.progress,
+            ops,
+            self,
+            look or self._waiting_partitions,
+            self.ended.append,
         )
 
     def now(self) -> datetime:
@@ -38,7 +43,7 @@ class Bench:
     def monotonic(self) -> float:
         return self.seconds
 
-    def _look(self, positions: object) -> frozenset[Partition]:
+    def _waiting_partitions(self, positions: object) -> frozenset[Partition]:
         self.looks += 1
         if self.away:
             raise OSError("Kafka is away")
@@ -48,7 +53,7 @@ class Bench:
         """Let the watchdog judge every six seconds, and call `each` before it does."""
         until = self.seconds + seconds
         while self.seconds < until:
-            self.seconds += PATIENCE_S / 10
+            self.seconds += STALL_S / 10
             each()
             self.dog._judge()
             looking = self.dog._looking
@@ -65,7 +70,7 @@ def test_a_loop_without_turns_is_ended() -> None:
     bench = Bench()
     bench.pass_time(300, bench.progress.count_turn)
     assert bench.ended == []
-    bench.pass_time(PATIENCE_S)
+    bench.pass_time(STALL_S)
     assert bench.ended == []
     bench.pass_time(12)
     assert set(bench.ended) == {STALLED_EXIT_CODE}
@@ -78,7 +83,7 @@ def test_a_loop_that_turns_and_leaves_records_unread_is_ended() -> None:
     bench.pass_time(900, bench.progress.count_turn)
     assert bench.ended == [], "nothing waits"
     bench.behind = {FIRST}
-    bench.pass_time(PATIENCE_S, bench.progress.count_turn)
+    bench.pass_time(STALL_S, bench.progress.count_turn)
     assert bench.ended == []
     bench.pass_time(18, bench.progress.count_turn)
     assert set(bench.ended) == {STALLED_EXIT_CODE}
@@ -126,7 +131,7 @@ def test_a_loop_that_waits_for_a_neighbour_is_not_stalled() -> None:
     bench.progress.wait_for("the store", 240)
     bench.pass_time(240)
     assert bench.ended == [], "the announced pause is not over"
-    bench.pass_time(PATIENCE_S + 12)
+    bench.pass_time(STALL_S + 12)
     assert set(bench.ended) == {STALLED_EXIT_CODE}, "the loop hangs in its wait"
 
 
@@ -137,7 +142,7 @@ def test_kafka_away_is_not_a_stall() -> None:
     bench.pass_time(900)
     assert bench.ended == []
     bench.away = False
-    bench.pass_time(PATIENCE_S + 12)
+    bench.pass_time(STALL_S + 12)
     assert set(bench.ended) == {STALLED_EXIT_CODE}
 
 
@@ -145,9 +150,9 @@ def test_a_frozen_and_woken_process_is_not_ended() -> None:
     bench = Bench()
     bench.behind = {FIRST}
     bench.progress.note_position(*FIRST, 7)
-    bench.pass_time(PATIENCE_S / 2)
+    bench.pass_time(STALL_S / 2)
     bench.seconds += 1000
-    bench.pass_time(PATIENCE_S)
+    bench.pass_time(STALL_S)
     assert bench.ended == []
     bench.pass_time(12)
     assert set(bench.ended) == {STALLED_EXIT_CODE}
@@ -156,14 +161,14 @@ def test_a_frozen_and_woken_process_is_not_ended() -> None:
 def test_a_look_that_does_not_return_is_shown_and_the_turns_are_judged_all_the_same() -> None:
     blocked = threading.Event()
 
-    def look(_positions: object) -> frozenset[Partition]:
+    def waiting_partitions(_positions: object) -> frozenset[Partition]:
         blocked.wait(60)
         return frozenset()
 
     health, progress, ended = Health("x"), Progress("loop"), list[int]()
     bench = Bench()  # its clock; the watchdog's threads run for real
     ops = OpsSettings(stall=timedelta(seconds=0.5))
-    dog = Watchdog(health, progress, ops, bench, look, ended.append)
+    dog = Watchdog(health, progress, ops, bench, waiting_partitions, ended.append)
     progress.note_position(*FIRST, 7)
     dog.start()
 
