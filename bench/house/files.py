@@ -1,10 +1,12 @@
 """The Python files of a checkout, as the formatter lays them out without exceptions."""
 
 import ast
+import io
 import re
 import subprocess
 import sys
 import tempfile
+import tokenize
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ from bench.words.tree import paths
 
 Area = Literal["production", "tests", "bench, deploy"]
 AREAS: tuple[Area, ...] = ("production", "tests", "bench, deploy")
-_EXCEPTION = re.compile(r"[ \t]*# fmt: (?:skip|off|on)\b.*")
+_EXCEPTION = re.compile(r"# fmt: (?:skip|off|on)\b")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,17 @@ class PythonFile:
         return list(ast.walk(ast.parse(self.formatted)))
 
 
+def without_exceptions(source: str) -> str:
+    """Return the source without its comments to the formatter; strings keep such words."""
+    lines = source.splitlines(keepends=True)
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT and _EXCEPTION.match(token.string):
+            row, column = token.start
+            rest = lines[row - 1][token.end[1] :]
+            lines[row - 1] = lines[row - 1][:column].rstrip() + rest
+    return "".join(lines)
+
+
 def python_files(root: Path) -> list[PythonFile]:
     """Return the files of a checkout, sorted by path."""
     sources = {
@@ -55,7 +68,7 @@ def python_files(root: Path) -> list[PythonFile]:
         for path, source in sources.items():
             copy = Path(folder, path)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text(_EXCEPTION.sub("", source), encoding="utf-8")
+            copy.write_text(without_exceptions(source), encoding="utf-8")
         config = root / "pyproject.toml"
         command = [sys.executable, "-m", "ruff", "format", "--quiet", "--no-cache", folder]
         subprocess.run([*command, "--config", str(config)], check=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.house.files import PythonFile, python_files
+from bench.house.files import PythonFile, python_files, without_exceptions
 from bench.house.measures import large_packages, page_row, rows
 from bench.house.repeats import repeat_count
 
@@ -42,6 +42,11 @@ def test_a_row_counts_production_tests_and_the_rest(tree: Path) -> None:
     assert table["words ruled out, as names"] == ["1", "0", "0"]
     assert table["class names with several meanings"] == ["0", "0", "1"]
     assert table["classes that share their name"] == ["0", "0", "2"]
+
+
+def test_only_a_comment_is_an_exception_to_the_format() -> None:
+    source = 'label = "# fmt: skip"\nrow = [\n    1]  # fmt: skip\n'
+    assert without_exceptions(source) == 'label = "# fmt: skip"\nrow = [\n    1]\n'
 
 
 def test_findings_of_pages_have_a_sentence_of_their_own(tree: Path) -> None:
