@@ -26,6 +26,6 @@ def test_a_probe_pauses_between_its_attempts_to_reach_the_controller() -> None:
         probe()
         controller.leave()
         before = _switches()
-        with pytest.raises(Unavailable, match="controller"):
+        with pytest.raises(Unavailable):  # which call notices it first, differs
             probe()
         assert _switches() - before < MAX_SWITCHES
