@@ -134,9 +134,9 @@ class Stages:
             if name == "ingest":
                 stage = ingest_run.main(settings, health, clock, stop)
             elif name == "console":
-                stage = workers_run.console(settings, health, clock, stop, None)
+                stage = workers_run.run_console(settings, health, clock, stop, None)
             else:
-                stage = workers_run.work(settings, health, clock, stop, (name,))
+                stage = workers_run.run_workers(settings, health, clock, stop, (name,))
             self._tasks[name] = asyncio.create_task(stage)
 
     def problems(self, name: str) -> dict[str, str]:
