@@ -86,7 +86,7 @@ async def test_stages_start_without_neighbours_and_survive_the_stores_crash(
             listing = await page(settings, "/messages", "text/html")
             assert listing.status_code == 503
             assert listing.headers["retry-after"] == "5"
-            assert "Kayıtlar şu an okunamıyor" in listing.text
+            assert "Kayıt veritabanı yanıt vermiyor" in listing.text
             record = await page(settings, "/v1/incidents", "application/json")
             assert (record.status_code, record.json()["code"]) == (503, "try_again")
             await until(
