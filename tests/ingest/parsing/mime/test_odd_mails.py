@@ -1,5 +1,6 @@
 """Mails with odd dates, file names, digests and charsets. Invented."""
 
+import base64
 from datetime import UTC, datetime
 
 import pytest
@@ -52,7 +53,7 @@ def test_utf16_is_read_when_it_really_is(label: str) -> None:
     data = text.encode("utf-16" if label != "utf-16le" else "utf-16-le")
     raw = b"From: a@x.example\nMessage-ID: <1@x>\nContent-Transfer-Encoding: base64\nContent-Type: text/plain; charset="
     message, _ = parse_message(
-        raw + label.encode() + b"\n\n" + __import__("base64").encodebytes(data),
+        raw + label.encode() + b"\n\n" + base64.encodebytes(data),
         brand="b",
         account="a",
         received_at=NOW,
