@@ -29,7 +29,7 @@ from schemas.errors import Rejected
 from schemas.message import Message
 from schemas.outcome import Reply
 from schemas.text import reply_token
-from tests.support.samples import NOW, message
+from tests.support.messages import NOW, message
 from workers.actions.reply_email import EmailReplyAccount, compose
 
 

@@ -16,7 +16,7 @@ from ingest.channel import Delivery
 from ingest.channels.email import Account, Mailboxes
 from ingest.parsing.mail.message import parse_message
 from ingest.source import SourceContext
-from tests.support.samples import Cursors
+from tests.support.messages import MemoryCursors
 from tests.support.servers import Dovecot
 
 MAILS = int(os.environ.get("BENCH_MAILS", "10000"))
@@ -91,7 +91,7 @@ async def _picked(server: Dovecot, count: int, folder: Path) -> float:
         poll=timedelta(seconds=30),
     )
     began = time.perf_counter()
-    task = asyncio.create_task(Mailboxes("a", account, tools).run(accept, Cursors()))
+    task = asyncio.create_task(Mailboxes("a", account, tools).run(accept, MemoryCursors()))
     await done.wait()
     seconds = time.perf_counter() - began
     task.cancel()

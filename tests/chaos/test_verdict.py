@@ -11,7 +11,7 @@ from schemas.outcome import Outcome
 from tests.support.cluster.gauges import longest_gap
 from tests.support.cluster.traffic import Sightings
 from tests.support.cluster.verdict import desk_findings, mail_findings, road_findings
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 
 ROOT = "c"
 

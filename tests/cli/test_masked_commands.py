@@ -17,7 +17,7 @@ from schemas.decision import Evidence, Reason
 from tests.cli.test_commands import run
 from tests.runtime.bus.test_tap import _write
 from tests.schemas.text.test_masking import IBAN, IDENTITY, decision
-from tests.support.samples import NOW, message
+from tests.support.messages import NOW, message
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import write_rows
 from workers.run import MIGRATIONS

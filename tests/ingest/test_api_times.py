@@ -7,7 +7,7 @@ import pytest
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.api import Api
 from schemas.errors import Rejected
-from tests.support.samples import NOW
+from tests.support.messages import NOW
 
 
 def _parse(**more: str) -> Parsed:

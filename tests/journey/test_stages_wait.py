@@ -40,7 +40,7 @@ from schemas import topics
 from schemas.errors import Retry
 from schemas.message import Message
 from tests.conftest import need
-from tests.support.samples import message
+from tests.support.messages import message
 from tests.support.servers import Postgres
 from tests.support.stages import (
     BACK_S,

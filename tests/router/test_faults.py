@@ -30,7 +30,7 @@ from schemas.incident import Incident, Pulse
 from schemas.message import Automatic, Event, Handle, Message, Party
 from schemas.outcome import Outcome
 from schemas.state.conversation import ConversationState, has_seen
-from tests.support.samples import NOW, PACK, message, policy
+from tests.support.messages import NOW, PACK, message, policy
 
 POISON = "zehirli"
 

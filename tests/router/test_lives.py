@@ -28,8 +28,8 @@ from runtime.topics.creation import create_topics
 from schemas import topics
 from schemas.routing.departments import DEFAULT
 from tests.router.test_loop import put
+from tests.support.messages import policy
 from tests.support.routing import Items, RouterProcess, Traffic, is_pending
-from tests.support.samples import policy
 from tests.support.servers import JARS, broker
 from tests.support.waiting import wait
 

@@ -30,7 +30,7 @@ from schemas.message import Message
 from schemas.routing.departments import DEFAULT
 from schemas.topics import queue_topics
 from tests.router.test_faults import POISON, poisoned
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 from tests.support.waiting import wait
 
 

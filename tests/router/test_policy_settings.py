@@ -7,7 +7,7 @@ from router.decision.decide import decide_message
 from router.policy_settings import build_policy
 from runtime.settings.structs import Settings
 from schemas.errors import ConfigError
-from tests.support.samples import NOW, message
+from tests.support.messages import NOW, message
 
 
 def test_a_brands_own_patterns_find_its_numbers() -> None:

@@ -23,7 +23,7 @@ from schemas.message import MESSAGE_LIMIT, Message, truncate_to_limit
 from schemas.outcome import KINDS, Outcome
 from schemas.state.conversation import ConversationState
 from schemas.state.cursor import Cursor
-from tests.support.samples import message, policy
+from tests.support.messages import message, policy
 
 DATA = Path(__file__).parent.parent / "data"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

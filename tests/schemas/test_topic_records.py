@@ -17,7 +17,7 @@ from schemas.state.delivery import Delivery
 from schemas.state.link import Link
 from schemas.state.waiting import CLOSED, WaitingMessage
 from schemas.topics import AnyTopic, Topic
-from tests.support.samples import message
+from tests.support.messages import message
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 _TIME = "2026-03-01T12:30:00+00:00"

@@ -26,7 +26,7 @@ from schemas.message import Attachment, Automatic, Bounce, Call, Forwarded, Hand
 from schemas.outcome import Outcome
 from schemas.state.link import Link, pair
 from tests.support.desk.open_queue import Published, open_desk_queue, redis, server
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 from workers.console.api import Api
 from workers.console.app import app
 from workers.desk.commands import Desk

@@ -3,7 +3,7 @@
 from router.decision.decide import RoutingResult, decide_message
 from schemas.message import Message
 from schemas.state.conversation import ConversationState
-from tests.support.samples import NOW, policy
+from tests.support.messages import NOW, policy
 
 
 def decide_default(message: Message, state: ConversationState | None = None) -> RoutingResult:

@@ -23,7 +23,7 @@ from schemas import envelope, topics
 from schemas.decision import WorkItem
 from schemas.routing.departments import DEFAULT
 from schemas.topics import queue_topics
-from tests.support.samples import message
+from tests.support.messages import message
 from tests.support.servers import ROOT
 from tests.support.waiting import wait
 

@@ -19,7 +19,7 @@ from schemas.decision import WorkItem
 from schemas.errors import Rejected
 from schemas.outcome import Outcome, Reply
 from tests.router.test_faults import counted
-from tests.support.samples import message, policy
+from tests.support.messages import message, policy
 from tests.support.servers import valkey
 from tests.support.waiting import until
 from workers.actions.reply_email import EmailReplyAccount

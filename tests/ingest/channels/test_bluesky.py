@@ -18,7 +18,7 @@ from runtime.http.public_client import PublicClient
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
 from schemas.state.cursor import Cursor
-from tests.support.samples import Cursors
+from tests.support.messages import MemoryCursors
 from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -262,7 +262,7 @@ async def test_a_stream_that_ends_is_taken_up_where_it_was(
         save_state=kept.__setitem__,
     )
     account = msgspec.structs.replace(ACCOUNT, jetstream=jetstream.url, api=vendor.url, keywords=())
-    cursors = Cursors()
+    cursors = MemoryCursors()
     source = Bluesky().source("a", account, tools)
     with pytest.raises(Retry):
         await source.run(accept, cursors)
@@ -300,7 +300,7 @@ async def test_a_server_that_can_not_go_back_so_far_is_told(jetstream: Jetstream
         warn=lambda what, **_: warned.append(what),
         report_pass=lambda _s: None,
     )
-    cursors = Cursors()
+    cursors = MemoryCursors()
     await cursors.save(Cursor(source="bluesky:a", epoch="time_us", position=US, at=NOW))
     source = Bluesky().source("a", Account(did=ME, jetstream=jetstream.url), tools)
     with pytest.raises(Retry):

@@ -16,7 +16,7 @@ from ingest.source import SourceContext
 from ingest.webhook import WebhookContext, WebhookRequest
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
-from tests.support.samples import Cursors
+from tests.support.messages import MemoryCursors
 from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -198,7 +198,7 @@ async def test_a_feed_is_asked_with_its_validators_and_a_later_version_is_an_eve
         report_pass=lambda _s: None,
     )
     with pytest.raises(Retry) as later:
-        await Complaint().source("a", settings, tools).run(accept, Cursors())
+        await Complaint().source("a", settings, tools).run(accept, MemoryCursors())
     assert later.value.after == 77
     first, edited = taken
     assert edited.event is not None
@@ -230,7 +230,7 @@ async def test_a_json_address_is_followed_page_by_page_and_never_elsewhere(vendo
         report_pass=lambda _s: None,
     )
     with pytest.raises(Retry, match="can't be read"):
-        await Complaint().source("a", settings, tools).run(accept, Cursors())
+        await Complaint().source("a", settings, tools).run(accept, MemoryCursors())
     assert taken == ["1", "2"]
     assert vendor.asked[0].headers["authorization"] == "Key k"
 

@@ -16,7 +16,7 @@ from ingest.channels.mastodon.parser import html_to_text
 from ingest.source import SourceContext
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
-from tests.support.samples import Cursors
+from tests.support.messages import MemoryCursors
 from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -166,7 +166,7 @@ async def test_notifications_are_walked_once_and_later_events_find_their_post(
             now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, report_pass=polled
         )
         account = Account(url=vendor.url, token="t", poll=timedelta(seconds=30))
-        cursors = Cursors()
+        cursors = MemoryCursors()
         running = asyncio.create_task(Mastodon().source("a", account, tools).run(accept, cursors))
         async with asyncio.timeout(20):
             await done.wait()
@@ -204,7 +204,9 @@ async def test_a_page_that_is_none_and_a_thread_that_can_not_be_had_stop_nothing
     account = Account(url=vendor.url, token="t")
     vendor.says("/api/v1/notifications", b"<html>maintenance</html>")
     with pytest.raises(Retry, match="no notifications"):
-        await Mastodon().source("a", account, tools).run(lambda _d: asyncio.sleep(0), Cursors())
+        await (
+            Mastodon().source("a", account, tools).run(lambda _d: asyncio.sleep(0), MemoryCursors())
+        )
     vendor.forget()
     vendor.says("/api/v1/notifications", [], [note(3, in_reply_to_id="90")], b"<html>")
     vendor.says("/api/v1/statuses/3/context", b"", status=500)
@@ -214,7 +216,7 @@ async def test_a_page_that_is_none_and_a_thread_that_can_not_be_had_stop_nothing
         taken.append(delivery)
 
     with pytest.raises(Retry):
-        await Mastodon().source("a", account, tools).run(accept, Cursors())
+        await Mastodon().source("a", account, tools).run(accept, MemoryCursors())
     assert [_parsed(d.raw).message.native_id[-1] for d in taken] == ["3"]
 
 
@@ -234,5 +236,5 @@ async def test_limits_are_kept_by_the_servers_own_clock(vendor: Vendor) -> None:
     )
     source = Mastodon().source("a", Account(url=vendor.url, token="t"), tools)
     with pytest.raises(Retry) as later:
-        await source.run(lambda _d: asyncio.sleep(0), Cursors())
+        await source.run(lambda _d: asyncio.sleep(0), MemoryCursors())
     assert later.value.after == 240

@@ -20,7 +20,7 @@ from ingest.webhook import WebhookContext, WebhookRequest
 from ingest.webhooks.calls import Calls
 from schemas.errors import CODES, Rejected, Retry
 from schemas.message import Message
-from tests.support.samples import Cursors
+from tests.support.messages import MemoryCursors
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 SAMPLE = "Müşteri Temsilcisi: Hoş geldiniz\nMüşteri: SECRET faturam yanlış\n".encode()
@@ -936,13 +936,13 @@ async def test_a_dropped_file_is_taken_once_it_stands_still_and_put_away_when_it
     )
     source = Phone().source("a", Account(folder=str(tmp_path)), tools)
     with pytest.raises(Retry, match="Kafka is away"):
-        await source.run(accept, Cursors())
+        await source.run(accept, MemoryCursors())
     assert (tmp_path / "a.txt").exists(), "what is not safe stays"
     with pytest.raises(asyncio.CancelledError):
-        await source.run(accept, Cursors())
+        await source.run(accept, MemoryCursors())
     assert taken == ["a.txt", "c.txt"]
     assert {p.name for p in (tmp_path / "taken").iterdir()} == {"a.txt", "c.txt"}
     assert (tmp_path / "b.txt.part").exists()
     gone = Phone().source("a", Account(folder=str(tmp_path / "yok")), tools)
     with pytest.raises(Retry, match="can't be read"):
-        await gone.run(accept, Cursors())
+        await gone.run(accept, MemoryCursors())

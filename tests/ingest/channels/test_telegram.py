@@ -15,7 +15,7 @@ from ingest.webhook import WebhookRequest
 from runtime.http.public_client import PublicClient
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
-from tests.support.samples import Cursors
+from tests.support.messages import MemoryCursors
 from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -328,9 +328,9 @@ async def test_an_update_is_confirmed_only_after_it_is_safe(vendor: Vendor) -> N
     )
     source = Telegram().source("a", Account(token=TOKEN, api=vendor.url, poll=True), tools)
     with pytest.raises(Retry, match="Kafka is away"):
-        await source.run(accept, Cursors())
+        await source.run(accept, MemoryCursors())
     with pytest.raises(Retry, match="Too Many Requests") as later:
-        await source.run(accept, Cursors())
+        await source.run(accept, MemoryCursors())
     assert later.value.after == 9
     assert taken == ["5", "away", "6"]
     offsets = [a.json().get("offset") for a in vendor.to(path)]

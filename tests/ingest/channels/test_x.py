@@ -18,7 +18,7 @@ from ingest.source import SourceContext
 from ingest.webhook import WebhookContext, WebhookRequest
 from schemas.errors import Rejected, Retry
 from schemas.state.cursor import Cursor
-from tests.support.samples import Cursors
+from tests.support.messages import MemoryCursors
 from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -193,7 +193,7 @@ async def test_the_stream_is_taken_up_with_what_it_missed_and_nothing_twice(vend
     async def accept(delivery: Delivery) -> None:
         taken.append(X().parse(delivery, Context(brand="d", settings=ACCOUNT)).message.native_id)
 
-    cursors = Cursors()
+    cursors = MemoryCursors()
     await cursors.save(Cursor(source="x:a", epoch="id", position=59, at=NOW))
     tools = SourceContext(
         now=lambda: NOW,

@@ -10,7 +10,7 @@ from ingest.door.webhook_calls import TakeFailed, receive
 from ingest.parser_pool.pool import IN_PLACE_BYTES
 from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
 from schemas.errors import Rejected
-from tests.support.samples import NOW
+from tests.support.messages import NOW
 
 
 class Vendor:

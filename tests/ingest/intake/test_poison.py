@@ -20,8 +20,8 @@ from schemas.dead_letter import DeadLetter
 from schemas.errors import Rejected
 from schemas.message import Message
 from tests.ingest.parser_pool.test_pool import COMMAND
+from tests.support.messages import NOW
 from tests.support.poison import Account, Poison
-from tests.support.samples import NOW
 from tests.support.servers import broker, ingesting, published
 
 FAILS = ("loops", "eats", "raises", "recurses", "crashes", "surrogates")

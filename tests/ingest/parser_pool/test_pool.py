@@ -16,8 +16,8 @@ from ingest.parser_pool.pool import ParserPool
 from ingest.registry import CHANNELS
 from runtime.settings.structs import ParsersSettings
 from schemas.errors import Rejected, Retry
+from tests.support.messages import NOW
 from tests.support.poison import Account, Poison
-from tests.support.samples import NOW
 from tests.support.servers import ROOT
 from tests.support.waiting import wait
 

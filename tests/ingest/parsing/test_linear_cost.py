@@ -29,7 +29,7 @@ from runtime.settings.structs import ParsersSettings
 from schemas.message import TEXT_LIMIT
 from schemas.text.fold import fold
 from schemas.text.personal_numbers import find_personal_numbers
-from tests.support.samples import PACK
+from tests.support.messages import PACK
 
 pytestmark = pytest.mark.slow  # a megabyte for each marker, each timed three times
 

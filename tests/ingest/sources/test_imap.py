@@ -14,7 +14,7 @@ from ingest.channels.email import Account, Mailboxes, encode_mailbox
 from ingest.source import SourceContext
 from schemas.errors import Retry
 from tests.conftest import need
-from tests.support.samples import Cursors
+from tests.support.messages import MemoryCursors
 from tests.support.servers import Dovecot
 from tests.support.waiting import until
 
@@ -48,7 +48,7 @@ class Box:
             password="secret",
             mailboxes=mailboxes,
         )
-        self.cursors = Cursors()
+        self.cursors = MemoryCursors()
         self.taken: list[Delivery] = []
         self.lines: list[str] = []
         self.refuse = False
@@ -291,7 +291,7 @@ async def test_a_server_that_throttles_is_obeyed() -> None:
     async def accept(_delivery: Delivery) -> None:
         raise AssertionError("there is no mail")
 
-    task = asyncio.create_task(Mailboxes("a", account, tools).run(accept, Cursors()))
+    task = asyncio.create_task(Mailboxes("a", account, tools).run(accept, MemoryCursors()))
     await asyncio.wait_for(over.wait(), 20)
     assert waited == [57.0]
     task.cancel()

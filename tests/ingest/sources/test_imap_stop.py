@@ -9,7 +9,7 @@ import pytest
 from ingest.channel import Delivery
 from ingest.channels.email import Account, Mailboxes, Session
 from ingest.source import SourceContext
-from tests.support.samples import NOW, Cursors
+from tests.support.messages import NOW, MemoryCursors
 
 _ANSWERS = {
     b"CAPABILITY": b"* CAPABILITY IMAP4rev1 %s\r\n",
@@ -104,7 +104,7 @@ async def test_a_mail_source_ends_whenever_it_is_stopped(idle: bytes) -> None:
     )
     before = asyncio.all_tasks()
     for turns in range(200):
-        task = asyncio.create_task(Mailboxes("a", account, tools).run(_accept, Cursors()))
+        task = asyncio.create_task(Mailboxes("a", account, tools).run(_accept, MemoryCursors()))
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()

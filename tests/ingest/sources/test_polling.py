@@ -16,7 +16,7 @@ from ingest.source import PullChannel, SourceContext
 from ingest.sources.polling import PolledItem, build_item
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
-from tests.support.samples import Cursors
+from tests.support.messages import MemoryCursors
 from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -169,7 +169,7 @@ async def read_all(
         save_state=state.__setitem__,
     )
     with pytest.raises(Retry) as ended:
-        await channel.source("a", settings, tools).run(accept, Cursors())
+        await channel.source("a", settings, tools).run(accept, MemoryCursors())
     return taken, ended.value
 
 

@@ -17,8 +17,8 @@ from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Retry
+from tests.support.messages import MemoryCursors
 from tests.support.s3 import ACCESS, BUCKET, S3, SECRET, etag
-from tests.support.samples import Cursors
 from tests.support.servers import ingesting
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -66,7 +66,7 @@ class Machine:
         before = len(self.taken)
         with pytest.raises(asyncio.CancelledError):
             await BucketSource("phone", "a", settings, self.tools(looks)).run(
-                self.accept, Cursors()
+                self.accept, MemoryCursors()
             )
         return [d.hint or "" for d in self.taken[before:]]
 
@@ -116,7 +116,7 @@ async def test_what_kafka_did_not_take_is_taken_the_next_time(s3: S3) -> None:
     machine.away = True
     with pytest.raises(Retry, match="Kafka"):
         await BucketSource("phone", "a", bucket(s3), machine.tools(9)).run(
-            machine.accept, Cursors()
+            machine.accept, MemoryCursors()
         )
     machine.away = False
     assert await machine.read(bucket(s3)) == ["analysis/a.json"]
@@ -146,7 +146,9 @@ async def test_a_bucket_that_cannot_be_read_is_tried_again_and_says_why(
     s3.broken = broken
     settings = msgspec.structs.replace(bucket(s3), **more)
     with pytest.raises(Retry, match=words):
-        await BucketSource("phone", "a", settings, machine.tools(9)).run(machine.accept, Cursors())
+        await BucketSource("phone", "a", settings, machine.tools(9)).run(
+            machine.accept, MemoryCursors()
+        )
 
 
 async def test_an_object_that_is_gone_or_too_large_holds_nothing_up(s3: S3) -> None:

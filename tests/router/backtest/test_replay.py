@@ -22,7 +22,7 @@ from runtime.settings.structs import Settings
 from schemas.message import Message
 from schemas.outcome import Outcome
 from schemas.state.conversation import ConversationState
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 from workers.console.backtest_page import page
 from workers.recorder.rows import Rows, add_record
 from workers.run import MIGRATIONS

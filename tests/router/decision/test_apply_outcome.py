@@ -12,7 +12,7 @@ from schemas.outcome import Outcome
 from schemas.state import conversation as states
 from schemas.state.conversation import ConversationState
 from tests.support.decisions import decide_default
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 
 
 def _outcome(kind: Any, item: WorkItem, **more: Any) -> Outcome:

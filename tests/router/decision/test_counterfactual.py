@@ -9,7 +9,7 @@ from router.decision.decide import decide_message
 from router.text.pack_compiler import compile_pack
 from schemas.routing.counterfactual import nearest_change
 from tests.support.decisions import decide_default
-from tests.support.samples import NOW, PACK, message, policy
+from tests.support.messages import NOW, PACK, message, policy
 
 
 @pytest.mark.slow

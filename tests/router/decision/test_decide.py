@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from router.decision.decide import decide, decide_message
 from schemas.message import Automatic, Event, Handle, Party
 from tests.support.decisions import decide_default
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 
 
 def test_a_mail_that_could_not_be_read_is_in_triage_whatever_its_subject_says() -> None:

@@ -14,7 +14,7 @@ from schemas.message import Automatic, Event, Handle, Message, Party
 from schemas.outcome import Outcome
 from schemas.state.conversation import ConversationState
 from tests.support.decisions import decide_default
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 
 
 def _later(kind: Any, hours: float, conversation: str) -> Outcome:

@@ -7,7 +7,7 @@ from router.decision.decide import decide_message
 from router.text.entities import find_entities
 from schemas.decision import Evidence, Reason
 from schemas.text.fold import fold
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 
 
 def test_evidence_hides_a_number_beyond_the_limit_of_entities() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ingest.parsing.letters.composition import compose
 from router.decision.decide import decide_message
 from schemas.decision import Decision
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 
 SENTENCES = [
     "Siparişim on gündür yolda, kargom nerede kaldı?",

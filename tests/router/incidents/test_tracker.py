@@ -30,7 +30,7 @@ from schemas.http_api.bodies import JudgeIn
 from schemas.incident import Incident, Pulse, Sign, apply_record, fold_records, likely_same_cause
 from schemas.outcome import Outcome
 from schemas.text.fold import fold
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import Fenced, write_rows
 from workers.replies.incident_reply import IncidentResponder, holding_text, suppression_reason

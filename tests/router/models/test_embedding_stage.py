@@ -18,7 +18,7 @@ from router.models.model import Model
 from router.training import dataset, train
 from router.training.evaluation import evaluate
 from schemas.errors import ConfigError
-from tests.support.samples import NOW
+from tests.support.messages import NOW
 
 pytestmark = pytest.mark.slow  # each of them loads the engine, which takes seconds
 

@@ -29,7 +29,7 @@ from schemas.errors import ConfigError
 from schemas.routing.counterfactual import nearest_change
 from schemas.routing.departments import DEFAULT
 from schemas.text.fold import fold
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 
 SAID = {
     "billing": [

@@ -12,7 +12,7 @@ from router.text import pack_compiler, pack_files, rule_checks, rules
 from router.text.word_cache import WordCache
 from schemas.errors import ConfigError
 from schemas.text.fold import fold, fold_case
-from tests.support.samples import PACK
+from tests.support.messages import PACK
 
 
 def _rule(**more: object) -> rules.Rule:

@@ -26,7 +26,7 @@ from runtime.health.progress import Progress
 from runtime.settings.structs import OpsSettings, Settings
 from runtime.stage.watchdog import STALLED_EXIT_CODE, Watchdog
 from schemas import envelope, topics
-from tests.support.samples import message, policy
+from tests.support.messages import message, policy
 from tests.support.servers import ROOT, broker
 from tests.support.waiting import wait
 from workers.recorder.loop import Recorder

@@ -9,7 +9,7 @@ from runtime.health.checks import Health
 from runtime.health.progress import Partition, Progress
 from runtime.settings.structs import OpsSettings
 from runtime.stage.watchdog import STALLED_EXIT_CODE, Look, Watchdog
-from tests.support.samples import NOW
+from tests.support.messages import NOW
 from tests.support.waiting import wait
 
 STALL_S = 60.0

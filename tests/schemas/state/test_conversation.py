@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.state import conversation as states
 from tests.support.decisions import decide_default
-from tests.support.samples import NOW, message
+from tests.support.messages import NOW, message
 
 
 @given(st.lists(st.uuids(), min_size=1, max_size=40, unique=True))

@@ -17,7 +17,7 @@ from schemas.text.masking import (
     mask_personal_numbers,
     mask_record,
 )
-from tests.support.samples import NOW, message
+from tests.support.messages import NOW, message
 
 IDENTITY, CARD, IBAN = "10000000146", "4111111111111111", "TR330006100519786457841326"
 SEPARATORS = [" ", "  ", ".", "-", "\u00a0", "\u202f"]

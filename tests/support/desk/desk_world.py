@@ -31,8 +31,8 @@ from schemas.outcome import Outcome, closed_messages
 from schemas.state.conversation import ConversationState
 from tests.support.desk.desk_faults import Died, FaultyPublisher, Proxy, RecordingDeskQueue
 from tests.support.desk.histories import Act, Answer, MessageHops
+from tests.support.messages import NOW, message, policy
 from tests.support.redis.servers import Valkey
-from tests.support.samples import NOW, message, policy
 from tests.support.waiting import until
 from workers.desk.commands import Desk
 from workers.desk.outcome_order import KafkaOrder

@@ -20,7 +20,7 @@ from schemas.errors import Rejected
 from schemas.message import Handle, Party
 from schemas.outcome import Reply
 from tests.support.hostile_mail import ADDRESSES, HOSTILE, IDS, PLAIN, check, mails
-from tests.support.samples import NOW
+from tests.support.messages import NOW
 from tests.support.servers import ROOT, free_port
 from workers.actions import outgoing_mail
 from workers.actions.outgoing_mail import OutgoingMail, UnsafeMail, clean_address

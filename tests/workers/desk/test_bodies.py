@@ -18,7 +18,7 @@ from schemas.errors import Retry
 from schemas.http_api.bodies import ClaimIn
 from schemas.topics import AnyTopic
 from tests.support.desk.open_queue import Published, open_desk_queue, redis, server
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 from workers.desk.commands import Desk
 from workers.desk_queue.queue import DeskQueue
 from workers.desk_queue.values import QueuedMessage

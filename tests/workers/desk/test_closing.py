@@ -20,8 +20,8 @@ from schemas.outcome import CLOSES, Outcome
 from schemas.topics import AnyTopic
 from tests.support.desk.histories import counted_closings
 from tests.support.desk.open_queue import Published, open_desk_queue
+from tests.support.messages import NOW, message, policy
 from tests.support.redis.servers import Valkey, valkeys
-from tests.support.samples import NOW, message, policy
 from workers.desk.commands import Desk
 from workers.desk_queue.queue import DeskQueue
 from workers.desk_queue.values import (

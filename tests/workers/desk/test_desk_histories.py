@@ -17,8 +17,8 @@ from schemas.http_api.bodies import Done, LeaseIn
 from schemas.outcome import Outcome
 from tests.support.desk.desk_world import World, desk_world
 from tests.support.desk.histories import counted_closings, violations
+from tests.support.messages import NOW
 from tests.support.redis.servers import STATES, valkeys
-from tests.support.samples import NOW
 from tests.support.waiting import until
 from workers.desk_queue.queue import P
 from workers.desk_queue.values import LeaseLost

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.outcome import Outcome
 from tests.support.desk.histories import Act, Answer, MessageHops, violations
-from tests.support.samples import NOW
+from tests.support.messages import NOW
 
 
 def _outcome(kind: str, agent: str, *messages: str, hops: int = 0) -> Outcome:

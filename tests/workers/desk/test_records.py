@@ -6,7 +6,7 @@ from router.decision.decide import decide_message
 from schemas.decision import WorkItem
 from schemas.http_api.bodies import ReplyIn
 from schemas.outcome import OutcomeKind
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 from workers.desk.records import build_outcome, build_reply
 from workers.desk_queue.values import Lease
 

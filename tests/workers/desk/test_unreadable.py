@@ -12,7 +12,7 @@ from schemas.decision import WorkItem
 from schemas.http_api.bodies import ClaimIn, LeaseIn
 from schemas.outcome import Outcome
 from tests.support.desk.open_queue import Published, open_desk_queue, redis, server
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 from workers.desk.commands import Desk
 from workers.desk_queue.values import ItemUnknown, QueuedMessage
 

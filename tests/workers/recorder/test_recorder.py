@@ -14,7 +14,7 @@ from schemas.errors import Unavailable
 from schemas.message import Message
 from schemas.outcome import Outcome
 from tests.router.test_faults import counted
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 from workers.recorder import rows as record_rows
 from workers.recorder.rows import GROUP, Rows, add_record
 from workers.recorder.sql import Fenced, RawRecord, write_records, write_rows

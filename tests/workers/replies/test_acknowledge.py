@@ -9,7 +9,7 @@ import pytest
 from router.decision.decide import decide_message
 from schemas.decision import WorkItem
 from schemas.message import Automatic, Handle, Party
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 from workers.replies.acknowledge import acknowledgement_address
 from workers.replies.templates import acknowledgement
 

@@ -5,7 +5,7 @@ import msgspec
 from router.decision.decide import decide_message
 from schemas.message import Message
 from schemas.outcome import Reply
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 from workers.replies.compose import compose_reply
 
 

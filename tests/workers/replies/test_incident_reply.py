@@ -11,7 +11,7 @@ from schemas.message import Message
 from schemas.outcome import Reply
 from schemas.topics import AnyTopic
 from tests.router.test_faults import counted
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 from workers.replies.incident_reply import IncidentResponder
 
 POISONED = 2

@@ -26,7 +26,7 @@ from schemas.errors import Retry
 from schemas.message import Automatic, Bounce
 from schemas.outcome import Outcome, Reply
 from schemas.text import reply_token
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 from tests.support.servers import broker, published, valkey
 from tests.support.waiting import until
 from workers.replies.acknowledge import Acknowledger

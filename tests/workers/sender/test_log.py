@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from schemas.state.delivery import Delivery
-from tests.support.samples import NOW
+from tests.support.messages import NOW
 from workers.sender.log import DeliveryTable, RecipientCounts
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from schemas import envelope
 from schemas.state.delivery import Delivery, fold, may_send
-from tests.support.samples import NOW
+from tests.support.messages import NOW
 
 
 def _record(state: str, attempt: int, process: str) -> Delivery:

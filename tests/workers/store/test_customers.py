@@ -20,7 +20,7 @@ from schemas.http_api.bodies import CustomerOut
 from schemas.message import Handle, HandleKind, Message, Party
 from schemas.state.link import Link, node, pair
 from tests.support.browser import LAYOUTS, browser, check_page, shot, signed_in_address
-from tests.support.samples import NOW, message, policy
+from tests.support.messages import NOW, message, policy
 from tests.support.servers import Up
 from tests.support.waiting import wait
 from workers.recorder.rows import Rows, add_record

@@ -13,7 +13,7 @@ from runtime import store
 from schemas import envelope, topics
 from schemas.message import Handle, Message, Party
 from schemas.text.fold import fold
-from tests.support.samples import message
+from tests.support.messages import message
 from workers.recorder import search_index
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.search_index import IndexRebuild

@@ -26,7 +26,7 @@ from runtime.settings.structs import Settings
 from runtime.spool import DiskSpool
 from schemas.message import Attachment, Call, Forwarded, Message, Party, Turn
 from schemas.topics import AnyTopic
-from tests.support.samples import NOW, message
+from tests.support.messages import NOW, message
 
 MAX_SECONDS = 0.5
 """CPU time for a message of a thousand names: it takes a tenth of that."""

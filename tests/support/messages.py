@@ -1,4 +1,4 @@
-"""Invented messages for tests; no real person's words."""
+"""Invented messages for tests, the policy that decides them, and cursors in memory."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -19,9 +19,9 @@ def policy(threshold: float = 0.5) -> Policy:
     return Policy(pack=PACK, threshold=threshold, departments=DEFAULT)
 
 
-def message(text: str, native: str = "1", root: str = "r", **more: Any) -> Message:
-    """Return a message of a made-up customer."""
-    told: dict[str, Any] = {
+def message(text: str, native: str = "1", root: str = "r", **changes: Any) -> Message:
+    """Return a message of an invented customer; `changes` replace fields of it."""
+    fields: dict[str, Any] = {
         "id": message_id("api", "api:test", native),
         "brand": "default",
         "channel": "api",
@@ -34,10 +34,10 @@ def message(text: str, native: str = "1", root: str = "r", **more: Any) -> Messa
         "full_text": text,
         "received_at": NOW,
     }
-    return Message(**(told | more))
+    return Message(**(fields | changes))
 
 
-class Cursors:
+class MemoryCursors:
     """Cursors in memory, as cursors.v1 keeps them."""
 
     def __init__(self) -> None:
@@ -48,5 +48,5 @@ class Cursors:
         return self.saved.get(source)
 
     async def save(self, cursor: Cursor) -> None:
-        """Keep a cursor."""
+        """Save a cursor."""
         self.saved[cursor.source] = cursor
