@@ -4,7 +4,8 @@ SantralError
  ├── Rejected(code)    never acceptable: it goes to dead.v1, and the stage continues
  ├── Retry(after)      not now: the offset stays, with another try after these seconds
  │    ├── RedisBehind  workers/desk_queue/values.py: Redis lacks earlier records of a partition
- │    └── LockLost     workers/desk_queue/rebuild_lock.py: another process rebuilds the desk
+ │    ├── LockLost     workers/desk_queue/rebuild_lock.py: another process rebuilds the desk
+ │    └── ServerAway   workers/actions/protocol.py: the server of a reply's account is out of reach
  ├── ConfigError       the configuration is wrong: all problems at once
  │    └── Forbidden    runtime/topics/creation.py: Kafka hides its topics' settings from this user
  ├── Unavailable       Santral lacks something that it needs: the text says what to do

@@ -16,7 +16,7 @@ import msgspec
 
 from schemas.delays import ACCOUNT_PROBLEM_S, OUTAGE_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry, retry_after
-from workers.actions.protocol import Unconfirmed
+from workers.actions.protocol import ServerAway, Unconfirmed
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ async def post(
                 status=response.status_code, headers=response.headers, body=response.content
             )
     except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-        raise Retry(OUTAGE_S, f"{vendor} can't be reached: {type(error).__name__}") from error
+        raise ServerAway(OUTAGE_S, f"{vendor} can't be reached: {type(error).__name__}") from error
     except httpx2.InvalidURL as error:
         raise Rejected("reply.no_server", f"{vendor}: the address is not valid") from error
     except (httpx2.LocalProtocolError, ValueError) as error:

@@ -6,6 +6,7 @@ decides by the error that it raises:
     returns           sent, with the vendor's id or its answer
     Rejected(code)    never possible, so the outcome `undeliverable` shows the desk why
     Retry(after)      not begun, so the sender tries again later
+    ServerAway(after) a Retry of the whole account, whose server can't be reached
     Unconfirmed       begun with an unknown end, so the reply never leaves twice
 """
 
@@ -13,7 +14,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from schemas.errors import SantralError
+from schemas.errors import Retry, SantralError
 from schemas.outcome import Reply
 
 A = TypeVar("A", bound=msgspec.Struct)
@@ -21,6 +22,10 @@ A = TypeVar("A", bound=msgspec.Struct)
 
 class Unconfirmed(SantralError):
     """The other side may or may not have taken the reply."""
+
+
+class ServerAway(Retry):
+    """The account's server can't be reached, so nothing of the reply left."""
 
 
 class Action(Protocol[A]):

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from schemas.errors import ERROR_TEXT_LIMIT
+from schemas.errors import ERROR_TEXT_LIMIT, Retry
 from schemas.outcome import Reply
 from schemas.state.delivery import Delivery
+from workers.actions.protocol import ServerAway
 from workers.actions.registry import AnyAction
 
 MAX_RUNNING = 16
@@ -169,14 +170,16 @@ class Lane:
         return min(times, default=None)
 
 
-def attempt_delay(attempt: int, after: float) -> float:
+def attempt_delay(attempt: int, error: Retry) -> float:
     """Return the seconds until a reply's next try.
 
-    The delay doubles with each attempt up to ten minutes, and is never below `after`, for which the
-    vendor asks.
+    The delay doubles with each attempt, and is never below the pause for which the error asks. A
+    reply that was postponed waits ten minutes at most. A reply whose server was away waits only a
+    minute, because its lane probes that server, and the customer shall not wait after its return.
     """
+    longest = MAX_PROBE_DELAY_S if isinstance(error, ServerAway) else MAX_RETRY_DELAY_S
     doubled = FIRST_DELAY_S * 2.0 ** min(attempt - 1, 20)
-    return min(MAX_VENDOR_PAUSE_S, max(min(doubled, MAX_RETRY_DELAY_S), after))
+    return min(MAX_VENDOR_PAUSE_S, max(min(doubled, longest), error.after))
 
 
 class Lanes:

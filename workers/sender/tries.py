@@ -140,7 +140,7 @@ class Tries:
             lane.note_failure(now.timestamp(), error.after, str(error))
             if now - loaded.first_at > self._settings.replies.give_up_after:
                 return SendResult("undeliverable", f"gave up: {error}"[:_MAX_REASON_CHARS])
-            delay = attempt_delay(loaded.attempt, error.after)
+            delay = attempt_delay(loaded.attempt, error)
             await self.park(lane, loaded, now + timedelta(seconds=delay), str(error))
             return None
         if result.answered:

@@ -1,4 +1,4 @@
-"""The login of mail with an access token."""
+"""The login of mail with an access token, and a mail server that is away."""
 
 import base64
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from schemas.errors import Retry
 from tests.support.replies import reply_to
 from tests.support.servers import Vendor, free_port
 from workers.actions import reply_email
+from workers.actions.protocol import ServerAway
 
 
 class Gate:
@@ -73,3 +74,11 @@ async def test_mail_goes_out_with_an_access_token_where_passwords_are_switched_o
     with pytest.raises(Retry, match="gave no access token"):
         await reply_email.ReplyEmail().send(reply_to("ada@ornek.example"), settings, b"key")
     assert server.took == ["ada@ornek.example"]
+
+
+async def test_a_mail_server_that_is_away_is_the_accounts_failure_and_not_the_replys() -> None:
+    settings = reply_email.EmailReplyAccount(
+        host="127.0.0.1", port=free_port(), tls="none", sender="destek@ornek.example"
+    )
+    with pytest.raises(ServerAway, match="the mail server is away"):
+        await reply_email.ReplyEmail().send(reply_to("ada@ornek.example"), settings, b"key")

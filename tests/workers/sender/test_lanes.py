@@ -1,5 +1,7 @@
 """The lane of one account: how many replies run, when a failing account is probed, what is shown."""
 
+from schemas.errors import Retry
+from workers.actions.protocol import ServerAway
 from workers.sender.lanes import MAX_FAILURES, MAX_RUNNING, Lane, Lanes, ParkedReply, attempt_delay
 
 REFUSED = "the mail server says later: 450 <ada@ornek.example>: try later"
@@ -116,6 +118,12 @@ def test_an_account_with_few_replies_is_named_after_a_minute() -> None:
 
 
 def test_the_pause_between_tries_doubles_up_to_ten_minutes() -> None:
-    assert [attempt_delay(n, 0) for n in (1, 2, 3, 12)] == [2.0, 4.0, 8.0, 600.0]
-    assert attempt_delay(1, 30) == 30
-    assert attempt_delay(1, 90_000) == 3600
+    pauses = [attempt_delay(attempt, Retry(0)) for attempt in (1, 2, 3, 12)]
+    assert pauses == [2.0, 4.0, 8.0, 600.0]
+    assert attempt_delay(1, Retry(30)) == 30
+    assert attempt_delay(1, Retry(90_000)) == 3600
+
+
+def test_a_reply_waits_a_minute_at_most_after_its_server_came_back() -> None:
+    pauses = [attempt_delay(attempt, ServerAway(5)) for attempt in (1, 4, 6, 12)]
+    assert pauses == [5.0, 16.0, 60.0, 60.0]
