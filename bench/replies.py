@@ -21,7 +21,8 @@ from runtime.settings.structs import RedisSettings, Settings
 from schemas import topics
 from schemas.message import Party
 from schemas.outcome import Reply
-from tests.support.servers import broker, valkey
+from tests.support.redis.servers import start_valkey
+from tests.support.servers.broker import start_broker
 from workers.sender.reply_sender import ReplySender
 
 COUNT = int(os.environ.get("BENCH_REPLIES", "3000"))
@@ -108,7 +109,7 @@ def main() -> None:
         "tls": "none",
         "sender": "a@marka.example",
     }
-    with broker() as kafka, valkey() as redis_port:
+    with start_broker() as kafka, start_valkey() as redis_port:
         settings = msgspec.structs.replace(
             kafka,
             redis=RedisSettings(url=f"redis://127.0.0.1:{redis_port}/0"),

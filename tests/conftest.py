@@ -13,18 +13,14 @@ from sqlalchemy import Engine, text
 from runtime import store
 from runtime.settings.structs import Settings
 from tests.support import tiers
-from tests.support.s3 import S3
-from tests.support.servers import (
-    JARS,
-    PERSONAL_TOKEN,
-    Dovecot,
-    OneBroker,
-    Postgres,
-    Smtp,
-    Up,
-    Vendor,
-    broker,
-)
+from tests.support.paths import JARS
+from tests.support.servers.broker import SharedBroker, start_broker
+from tests.support.servers.dovecot import Dovecot
+from tests.support.servers.local_profile import PERSONAL_TOKEN, LocalProfile
+from tests.support.servers.postgres import Postgres
+from tests.support.servers.s3 import S3
+from tests.support.servers.smtp import Smtp
+from tests.support.servers.vendor import Vendor
 from workers.run import MIGRATIONS
 
 # `--hypothesis-profile=fast` is for a run that must be short.
@@ -90,9 +86,9 @@ def jars(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
-def brokers() -> Iterator[list[OneBroker]]:
+def brokers() -> Iterator[list[SharedBroker]]:
     """The broker that tests share one after the other; empty before the first of them."""
-    running: list[OneBroker] = []
+    running: list[SharedBroker] = []
     yield running
     for server in running:
         server.stop()
@@ -101,12 +97,12 @@ def brokers() -> Iterator[list[OneBroker]]:
 @pytest.fixture
 def kafka() -> Iterator[Settings]:
     """A broker alone, with every topic, for one test; and settings that point to it."""
-    with broker() as settings:
+    with start_broker() as settings:
         yield settings
 
 
 @pytest.fixture
-def empty_kafka(brokers: list[OneBroker]) -> Settings:
+def empty_kafka(brokers: list[SharedBroker]) -> Settings:
     """Settings that point to the shared broker, with every topic empty: quicker than `kafka`.
 
     Consumer groups stay from test to test: a test with members of groups takes `kafka`.
@@ -114,12 +110,12 @@ def empty_kafka(brokers: list[OneBroker]) -> Settings:
     return empty_topics(brokers)
 
 
-def empty_topics(brokers: list[OneBroker]) -> Settings:
+def empty_topics(brokers: list[SharedBroker]) -> Settings:
     """Start the shared broker if need be, and return settings with every topic empty."""
     if brokers and not brokers[-1].is_alive():
         brokers.pop().stop()
     if not brokers:
-        brokers.append(OneBroker())
+        brokers.append(SharedBroker())
     return brokers[-1].fresh()
 
 
@@ -197,10 +193,10 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def road(
     tmp_path_factory: pytest.TempPathFactory, dovecot: Dovecot, smtp: Smtp, graph: Vendor
-) -> Iterator[Up]:
+) -> Iterator[LocalProfile]:
     """The whole local profile, reading Dovecot, answering by SMTP and by a messenger's API."""
     home: Path = tmp_path_factory.mktemp("road")
-    made = Up(
+    made = LocalProfile(
         home,
         f"""
 [channels.email.default]

@@ -254,7 +254,7 @@ def test_commands_speak_to_the_person(tmp_path: Path) -> None:
 def test_the_example_configuration_is_valid() -> None:
     from ingest.registry import sections
     from runtime.settings.load import load
-    from tests.support.servers import ROOT
+    from tests.support.paths import ROOT
     from workers.actions.registry import sections as actions
 
     made = load(ROOT / "santral.example.toml", {}, sections() | actions())

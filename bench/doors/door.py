@@ -19,7 +19,7 @@ from bench.support import TEXTS
 from cli.up.ports import free_port
 from runtime.http import server
 from schemas.http_api.bodies import Accepted, MessageIn
-from tests.support.servers import broker
+from tests.support.servers.broker import start_broker
 
 TOKENS = {"SANTRAL_TOKENS__DOOR": "d" * 32, "SANTRAL_TOKENS__SIGNING": "s" * 32}
 CONNECTIONS, SECONDS = 64, float(os.environ.get("BENCH_SECONDS", "10"))
@@ -88,7 +88,7 @@ def _wait(port: int) -> None:
 
 def run() -> dict[str, Any]:
     """Measure bare, door, bare, door; the load comes from this process."""
-    with broker() as settings:
+    with start_broker() as settings:
         ports = {"bare": free_port(), "door": free_port()}
         environ = {
             **os.environ,

@@ -24,7 +24,7 @@ from websockets.exceptions import WebSocketException
 
 from bench.doors.door import _wait
 from cli.up.ports import free_port
-from tests.support.servers import broker
+from tests.support.servers.broker import start_broker
 
 HOLD_S = 15.0  # how long the callers stay silent: longer than a limit of time
 MIB = 1024 * 1024
@@ -225,7 +225,7 @@ async def _measure(target: Target) -> dict[str, Any]:
 
 def run() -> dict[str, Any]:
     """Flood a separate door."""
-    with broker() as settings:
+    with start_broker() as settings:
         port, lmtp = free_port(), free_port()
         environ = {
             **os.environ,

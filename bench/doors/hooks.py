@@ -25,7 +25,7 @@ from cli.up.ports import free_port
 from ingest.vendors import meta_webhook
 from ingest.webhook import WebhookRequest
 from runtime.http import server
-from tests.support.servers import broker
+from tests.support.servers.broker import start_broker
 
 SECRET = "bench"
 
@@ -103,7 +103,7 @@ async def _load(port: int, path: str, seconds: float) -> float:
 
 def run() -> dict[str, Any]:
     """Measure bare, proven and the door by turns; the load comes from this process."""
-    with broker() as settings:
+    with start_broker() as settings:
         ports = {"bare": free_port(), "door": free_port()}
         environ = {
             **os.environ,

@@ -17,7 +17,7 @@ from ingest.channels.email import Account, Mailboxes
 from ingest.parsing.mail.message import parse_message
 from ingest.source import SourceContext
 from tests.support.messages import MemoryCursors
-from tests.support.servers import Dovecot
+from tests.support.servers.dovecot import Dovecot
 
 MAILS = int(os.environ.get("BENCH_MAILS", "10000"))
 _USER = "destek"

@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from bench.doors.door import TOKENS, _wait
 from cli.up.ports import free_port
-from tests.support.servers import broker
+from tests.support.servers.broker import start_broker
 
 VISITORS = int(os.environ.get("BENCH_SOCKETS", "1000"))
 LINES = 3
@@ -67,7 +67,7 @@ async def _visit(port: int, process: psutil.Process) -> dict[str, Any]:
 
 def run() -> dict[str, Any]:
     """Open them all against a door of its own."""
-    with broker() as settings:
+    with start_broker() as settings:
         port = free_port()
         environ = {
             **os.environ,

@@ -24,7 +24,7 @@ import psutil
 from bench.doors.door import TOKENS
 from bench.doors.mail import _plain
 from cli.up.ports import free_port
-from tests.support.servers import broker
+from tests.support.servers.broker import start_broker
 from tests.support.waiting import wait
 
 PLAIN = int(os.environ.get("BENCH_PLAIN", "1000"))
@@ -94,7 +94,7 @@ class Livez:
 @contextlib.contextmanager
 def _door() -> Iterator[tuple[psutil.Process, int, int]]:
     """A door with LMTP on a separate broker: its process and ports."""
-    with broker() as settings:
+    with start_broker() as settings:
         port, lmtp = free_port(), free_port()
         config = Path(settings.home) / "santral.toml"
         config.write_text(

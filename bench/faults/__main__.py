@@ -22,7 +22,7 @@ from tests.support.cluster.cluster import Cluster, Plan
 from tests.support.cluster.gauges import Gauges, count_problems, longest_gap, wait_for_moves
 from tests.support.cluster.traffic import Load, Traffic
 from tests.support.cluster.verdict import findings
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 from tests.support.waiting import settled, wait
 
 _WARM_S = 6.0

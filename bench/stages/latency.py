@@ -15,7 +15,7 @@ from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.routing.departments import DEFAULT
 from schemas.topics import queue_topics
-from tests.support.servers import broker
+from tests.support.servers.broker import start_broker
 
 RATE, SECONDS = 500, int(os.environ.get("BENCH_SECONDS", "15"))
 
@@ -78,7 +78,7 @@ def _measure(settings: Settings, source: str, targets: list[str], first: int) ->
 
 def run() -> dict[str, Any]:
     """Measure bare, then through the router."""
-    with broker() as settings:
+    with start_broker() as settings:
         environ = {
             **os.environ,
             "SANTRAL_HOME": settings.home,

@@ -22,7 +22,8 @@ from schemas import envelope, topics
 from schemas.base import conversation_id, message_id
 from schemas.state.waiting import WaitingMessage, waiting_key
 from tests.support.desk.feeding import feed_process, produce, work_item
-from tests.support.servers import broker, valkey
+from tests.support.redis.servers import start_valkey
+from tests.support.servers.broker import start_broker
 from workers.desk_feed.log import GROUP
 from workers.desk_feed.partitions import (
     list_outcome_partitions,
@@ -174,8 +175,8 @@ def _rebuild(settings: Settings, redis: "Redis[bytes]", port: int) -> dict[str, 
 def run() -> dict[str, Any]:
     """Measure throughput and latency on one broker, the rebuild on another."""
     result: dict[str, Any] = {}
-    with broker() as settings, valkey() as port, Redis(port=port) as redis:
+    with start_broker() as settings, start_valkey() as port, Redis(port=port) as redis:
         result |= _throughput(settings, redis, port)
-    with broker() as settings, valkey() as port, Redis(port=port) as redis:
+    with start_broker() as settings, start_valkey() as port, Redis(port=port) as redis:
         result |= _rebuild(settings, redis, port)
     return result

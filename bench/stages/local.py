@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 
-from tests.support.servers import Up
+from tests.support.servers.local_profile import LocalProfile
 
 
 def run() -> dict[str, Any]:
@@ -16,7 +16,7 @@ def run() -> dict[str, Any]:
         times, resident, proportional = [], 0.0, 0.0
         for _ in range(2):
             began = time.perf_counter()
-            made = Up(Path(folder)).start()
+            made = LocalProfile(Path(folder)).start()
             times.append(time.perf_counter() - began)
             assert made.process is not None
             own = psutil.Process(made.process.pid)

@@ -12,7 +12,7 @@ from bench.support import NOW, message, policy
 from router.decision.decide import decide_message
 from runtime import store
 from schemas import envelope, topics
-from tests.support.servers import Postgres
+from tests.support.servers.postgres import Postgres
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import copy_rows, write_rows
 from workers.run import MIGRATIONS

@@ -17,7 +17,7 @@ from runtime.health.checks import Health
 from runtime.settings.structs import Settings
 from schemas import topics
 from schemas.message import Message
-from tests.support.servers import broker
+from tests.support.servers.broker import start_broker
 
 COUNT = int(os.environ.get("BENCH_MESSAGES", "100000"))
 
@@ -83,7 +83,7 @@ def routed(settings: Settings, count: int) -> tuple[float, float, Router]:
 
 def run() -> dict[str, Any]:
     """Measure both on the same messages."""
-    with broker() as settings:
+    with start_broker() as settings:
         fill(settings, COUNT, COUNT // 5)
         plain = bare(settings, COUNT)
         ours, _, router = routed(settings, COUNT)
@@ -120,7 +120,7 @@ def backlog() -> dict[str, Any]:
     """Throughput with a backlog of a million against one of ten thousand."""
     large = int(os.environ.get("BENCH_BACKLOG", "1000000"))
     small, conversations = 10_000, 50_000
-    with broker() as settings:
+    with start_broker() as settings:
         fill(settings, small * 10, conversations)
         _, _, router = routed(settings, small * 10)
         rates = [

@@ -36,9 +36,11 @@ from tests.support.cluster.verdict import (
     road_findings,
     work_items,
 )
-from tests.support.mail_sink import MailSink
+from tests.support.paths import ROOT
 from tests.support.redis import states
-from tests.support.servers import ROOT, Postgres, Up
+from tests.support.servers.local_profile import LocalProfile
+from tests.support.servers.mail_sink import MailSink
+from tests.support.servers.postgres import Postgres
 from tests.support.waiting import settled, wait
 
 MESSAGES = int(os.environ.get("SANTRAL_CHAOS_MESSAGES", "6000"))
@@ -102,11 +104,11 @@ def sink() -> Iterator[MailSink]:
 
 
 @pytest.fixture
-def up(tmp_path: Path, postgres: Postgres, sink: MailSink) -> Iterator[Up]:
+def up(tmp_path: Path, postgres: Postgres, sink: MailSink) -> Iterator[LocalProfile]:
     """A local profile of its own, on PostgreSQL, with poison in its router and a mail account."""
     poison = f"{ROOT}{os.pathsep}{ROOT / 'tests/data/poisoned_site'}"
     mail_door = free_port()
-    profile = Up(
+    profile = LocalProfile(
         tmp_path,
         f"""
 [desk]
@@ -137,7 +139,7 @@ timeout_s = 10
 class Chaos:
     """The writers, the agents and the killer of one run."""
 
-    def __init__(self, up: Up, sink: MailSink, seed: int = 7) -> None:
+    def __init__(self, up: LocalProfile, sink: MailSink, seed: int = 7) -> None:
         self.up, self.sink = up, sink
         self.random = random.Random(seed)
         access = up.access
@@ -232,7 +234,7 @@ class Chaos:
         await self.traffic.stop()
 
 
-def _ledger(up: Up) -> dict[str, Any]:
+def _ledger(up: LocalProfile) -> dict[str, Any]:
     result = up.cli("ledger", "--json", "--wait", "60")
     totals: dict[str, Any] = json.loads(result.stdout.splitlines()[-1]) if result.stdout else {}
     if result.returncode == 0 and not totals["pending"]:
@@ -272,7 +274,7 @@ def _rows(url: str) -> tuple[dict[str, int], int, set[str]]:
     return counts, int(first or 0), recorded
 
 
-def _crashes(up: Up) -> list[str]:
+def _crashes(up: LocalProfile) -> list[str]:
     """Return the ends of stages with a traceback; 70 is the fence, and a signal is ours."""
     log = (up.home / "up.log").read_text()
     return re.findall(r"\w+ ended \(exit code (?!70)\d+\)", log)
@@ -280,7 +282,7 @@ def _crashes(up: Up) -> list[str]:
 
 @pytest.mark.chaos
 @pytest.mark.alone
-async def test_nothing_is_lost_or_doubled_whatever_dies(up: Up, sink: MailSink) -> None:
+async def test_nothing_is_lost_or_doubled_whatever_dies(up: LocalProfile, sink: MailSink) -> None:
     chaos = Chaos(up, sink)
     began = time.monotonic()
     await chaos.run()

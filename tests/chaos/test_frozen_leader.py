@@ -20,8 +20,7 @@ from tests.support.cluster.gauges import Gauges, wait_for_moves
 from tests.support.cluster.supervised import Exit
 from tests.support.cluster.traffic import Load, Traffic
 from tests.support.cluster.verdict import findings
-from tests.support.servers import wait
-from tests.support.waiting import settled, until
+from tests.support.waiting import settled, until, wait
 
 pytestmark = [pytest.mark.alone, pytest.mark.certify]
 

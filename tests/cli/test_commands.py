@@ -12,7 +12,7 @@ import click
 import pytest
 
 from cli.main import main
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 
 MESSAGE = "7d1f0c52-3a55-5b0e-9d7f-2f6c1c1c9d11"
 MAX_CPU_S = 2.0

@@ -5,13 +5,13 @@ import os
 import subprocess
 import time
 
-from tests.support.servers import Up
+from tests.support.servers.local_profile import LocalProfile
 from tests.support.waiting import wait
 
 NOBODYS = "7d1f0c52-3a55-5b0e-9d7f-2f6c1c1c9d11"
 
 
-def test_status_shows_every_part_and_what_waits(road: Up) -> None:
+def test_status_shows_every_part_and_what_waits(road: LocalProfile) -> None:
     sent = road.send("Faturam yanlış geldi, fazla ücret yansıtmışsınız", "status-1")
     road.message(sent["id"], lambda m: m["decision"])
 
@@ -35,7 +35,7 @@ def test_status_shows_every_part_and_what_waits(road: Up) -> None:
     assert "unaccounted 0" in words.stdout
 
 
-def test_env_is_read_by_a_shell(road: Up) -> None:
+def test_env_is_read_by_a_shell(road: LocalProfile) -> None:
     exports = road.cli("env").stdout
     shell = 'eval "$EXPORTS"; curl -s -o /dev/null -w %{http_code} "$DOOR/v1/messages"'
     asked = subprocess.run(
@@ -61,7 +61,7 @@ def test_env_is_read_by_a_shell(road: Up) -> None:
     }
 
 
-def test_tap_until_now_ends_by_itself(road: Up) -> None:
+def test_tap_until_now_ends_by_itself(road: LocalProfile) -> None:
     sent = road.send("Kargom nerede?", "tap-1")
     road.message(sent["id"], lambda m: m["decision"])
     told = road.cli("tap", "decisions", "--until-now")
@@ -70,7 +70,7 @@ def test_tap_until_now_ends_by_itself(road: Up) -> None:
     assert sent["id"] in {json.loads(line)["message"] for line in told.stdout.splitlines()}
 
 
-def test_an_unknown_message_is_waited_for_as_long_as_said(road: Up) -> None:
+def test_an_unknown_message_is_waited_for_as_long_as_said(road: LocalProfile) -> None:
     told = road.cli("follow", NOBODYS, "--timeout", "0.5")
     assert told.returncode == 2
     assert told.stderr.splitlines() == [f"error: no message {NOBODYS} came within 0.5 s"]

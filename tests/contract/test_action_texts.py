@@ -19,14 +19,14 @@ from tests.support.any_vendor import (
     requests_of,
     with_piece,
 )
-from tests.support.servers import Asked
+from tests.support.servers.vendor import VendorRequest
 from workers.actions.outgoing_text import as_markdown, without_mentions
 from workers.actions.registry import ACTIONS
 
 __all__ = ["anything"]
 
 
-def _words(request: Asked) -> str:
+def _words(request: VendorRequest) -> str:
     """Return every text of a request's body, one after the other."""
     kind = request.headers.get("content-type", "")
     if kind.startswith("application/json"):

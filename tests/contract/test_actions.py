@@ -27,7 +27,7 @@ from tests.support.any_vendor import (
     requests_of,
     with_piece,
 )
-from tests.support.servers import Asked
+from tests.support.servers.vendor import VendorRequest
 from workers.actions.outgoing_text import path_segment
 from workers.actions.registry import ACTIONS
 
@@ -38,7 +38,7 @@ Shape = tuple[str, tuple[str, ...], str, frozenset[str]]
 """Method, segments of the path ("*" where one came from outside), query, names of the headers."""
 
 
-def _shape(request: Asked, outside: tuple[str, ...] = ()) -> Shape:
+def _shape(request: VendorRequest, outside: tuple[str, ...] = ()) -> Shape:
     path, _, query = request.path.partition("?")
     segments = tuple("*" if any(o in unquote(s) for o in outside) else s for s in path.split("/"))
     return request.method, segments, query, frozenset(request.headers)
@@ -54,7 +54,7 @@ def _fits(shape: Shape, expected: Shape) -> bool:
     )
 
 
-def _names(request: Asked) -> set[str]:
+def _names(request: VendorRequest) -> set[str]:
     """Return the names of all fields in a body, with their depth."""
     kind = request.headers.get("content-type", "")
     if kind.startswith("application/json"):

@@ -31,7 +31,7 @@ from schemas import envelope
 from schemas.errors import CODES, Rejected, Retry
 from schemas.message import MESSAGE_LIMIT, Message, truncate_to_limit
 from tests.ingest.webhooks import test_mail as mail_hooks
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 SECRET = "gizli-soz-4711"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.s3 import ACCESS, BUCKET, S3, SECRET
-from tests.support.servers import Up
+from tests.support.servers.local_profile import LocalProfile
+from tests.support.servers.s3 import ACCESS, BUCKET, S3, SECRET
 from tests.support.waiting import wait
 
 TEXT = "Faturam yanlış, 12,50 TL fazla kesilmiş"
@@ -14,7 +14,7 @@ TEXT = "Faturam yanlış, 12,50 TL fazla kesilmiş"
 
 @pytest.mark.certify
 def test_bytes_reach_the_bucket_over_a_kill_and_an_outage(tmp_path: Path, s3: S3) -> None:
-    up = Up(
+    up = LocalProfile(
         tmp_path,
         f"""
 [archive]

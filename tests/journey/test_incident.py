@@ -16,7 +16,7 @@ from schemas import topics
 from schemas.incident import Incident, Pulse
 from tests.router.incidents.test_tracker import OUTAGE, pulses
 from tests.support.browser import LAYOUTS, browser, check_page, shot, signed_in_address
-from tests.support.servers import Up
+from tests.support.servers.local_profile import LocalProfile
 from tests.support.waiting import wait
 
 __all__ = ["browser"]
@@ -24,14 +24,14 @@ __all__ = ["browser"]
 BRAND = "incident-road"
 
 
-async def _publish(road: Up, known: list[Pulse]) -> None:
+async def _publish(road: LocalProfile, known: list[Pulse]) -> None:
     publisher = Publisher(KafkaSettings(bootstrap=road.access["kafka"]), "test-pulses")
     for pulse in known:
         await publisher.publish(topics.PULSES, pulse, source="test")
     await publisher.stop()
 
 
-def _kill_watch(road: Up) -> None:
+def _kill_watch(road: LocalProfile) -> None:
     old = road.children()["watch"]
     old.kill()
     wait(
@@ -41,19 +41,19 @@ def _kill_watch(road: Up) -> None:
     )
 
 
-def _incidents(road: Up) -> list[dict[str, Any]]:
+def _incidents(road: LocalProfile) -> list[dict[str, Any]]:
     with road.http("desk", "console") as desk:
         found: list[dict[str, Any]] = desk.get("/v1/incidents").json()["incidents"]
     return [i for i in found if i["brand"] == BRAND]
 
 
-def _write(road: Up, text: str, number: int, **more: Any) -> dict[str, str]:
+def _write(road: LocalProfile, text: str, number: int, **more: Any) -> dict[str, str]:
     sender = {"email": f"c{number}@ornek.example"}
     return road.send(text, uuid.uuid4().hex, brand=BRAND, sender=sender, **more)
 
 
 @pytest.fixture(scope="module")
-def incident(road: Up) -> Iterator[dict[str, Any]]:
+def incident(road: LocalProfile) -> Iterator[dict[str, Any]]:
     """An incident that the watch opened by itself, and was killed after."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     shift = now - max(p.hour for p in pulses()) - timedelta(hours=1)
@@ -80,7 +80,7 @@ def incident(road: Up) -> Iterator[dict[str, Any]]:
 
 
 def test_later_messages_carry_it_and_people_judge_and_answer_it(
-    road: Up, incident: dict[str, Any]
+    road: LocalProfile, incident: dict[str, Any]
 ) -> None:
     assert "Kadıköy" in incident["words"]
     later = _write(road, "Kadıköy'de internet yok, çalışamıyorum", 20)
@@ -132,7 +132,7 @@ def test_later_messages_carry_it_and_people_judge_and_answer_it(
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=["desk light tr", "phone dark en"])
 async def test_the_pages_are_live_accessible_and_act(
-    road: Up, browser: Browser, incident: dict[str, Any], layout: dict[str, Any]
+    road: LocalProfile, browser: Browser, incident: dict[str, Any], layout: dict[str, Any]
 ) -> None:
     context = await browser.new_context(**layout)
     page = await context.new_page()
@@ -158,7 +158,7 @@ async def test_the_pages_are_live_accessible_and_act(
 
 
 async def test_another_that_may_be_the_same_is_named_and_merged_on_the_page(
-    road: Up, browser: Browser, incident: dict[str, Any]
+    road: LocalProfile, browser: Browser, incident: dict[str, Any]
 ) -> None:
     known = msgspec.convert(incident, Incident)
     other = msgspec.structs.replace(
@@ -195,7 +195,7 @@ async def test_another_that_may_be_the_same_is_named_and_merged_on_the_page(
 
 
 async def test_a_person_dismisses_it_on_the_page(
-    road: Up, browser: Browser, incident: dict[str, Any]
+    road: LocalProfile, browser: Browser, incident: dict[str, Any]
 ) -> None:
     context = await browser.new_context(locale="en-GB")
     page = await context.new_page()

@@ -20,7 +20,10 @@ from websockets.exceptions import ConnectionClosed
 from schemas.base import conversation_id
 from tests.ingest.channels.test_whatsapp import body, signed
 from tests.support.hostile_mail import FIXED, HOSTILE
-from tests.support.servers import Dovecot, Smtp, Up, Vendor
+from tests.support.servers.dovecot import Dovecot
+from tests.support.servers.local_profile import LocalProfile
+from tests.support.servers.smtp import Smtp
+from tests.support.servers.vendor import Vendor
 from tests.support.waiting import wait
 
 
@@ -28,7 +31,7 @@ def _new() -> str:
     return uuid.uuid4().hex
 
 
-def test_an_api_message_is_routed_claimed_answered_and_accounted_for(road: Up) -> None:
+def test_an_api_message_is_routed_claimed_answered_and_accounted_for(road: LocalProfile) -> None:
     sent = road.send("Kargom nerede? Siparişim hala gelmedi", _new())
     told = road.message(sent["id"], lambda m: m["decision"])
     assert told["decision"]["department"] == "orders"
@@ -46,7 +49,7 @@ def test_an_api_message_is_routed_claimed_answered_and_accounted_for(road: Up) -
     assert json.loads(ledger.stdout.splitlines()[-1])["unaccounted"] == 0
 
 
-def test_the_same_native_id_is_the_same_message(road: Up) -> None:
+def test_the_same_native_id_is_the_same_message(road: LocalProfile) -> None:
     native = _new()
     first, second = (road.send("Faturam yanlış", native) for _ in range(2))
     assert first == second
@@ -55,7 +58,7 @@ def test_the_same_native_id_is_the_same_message(road: Up) -> None:
     assert len(item["messages"]) == 1
 
 
-def test_a_follow_up_joins_the_item_of_its_conversation(road: Up) -> None:
+def test_a_follow_up_joins_the_item_of_its_conversation(road: LocalProfile) -> None:
     root = _new()
     first = road.send("Faturam yanlış", _new(), conversation=root)
     second = road.send("tamam, bekliyorum", _new(), conversation=root)
@@ -73,7 +76,7 @@ def test_a_follow_up_joins_the_item_of_its_conversation(road: Up) -> None:
     assert (wait("both messages in one item", both) or {})["id"] == first["id"]
 
 
-def test_reroute_escalate_and_reopen(road: Up) -> None:
+def test_reroute_escalate_and_reopen(road: LocalProfile) -> None:
     root = _new()
     sent = road.send("Faturam yanlış", _new(), conversation=root)
     item = road.claim("billing", sent["conversation"])
@@ -94,7 +97,7 @@ def test_reroute_escalate_and_reopen(road: Up) -> None:
     assert "reopened" in told["decision"]["flags"]
 
 
-def test_a_lease_is_one_persons_and_release_gives_it_back(road: Up) -> None:
+def test_a_lease_is_one_persons_and_release_gives_it_back(road: LocalProfile) -> None:
     sent = road.send("Şifremi unuttum", _new())
     item = road.claim("account", sent["conversation"])
     assert road.act(item | {"lease": "x.1"}, "complete").status_code == 409
@@ -107,7 +110,7 @@ def test_a_lease_is_one_persons_and_release_gives_it_back(road: Up) -> None:
 
 
 def test_a_mail_by_imap_is_answered_with_our_token_and_the_reply_comes_home(
-    road: Up, dovecot: Dovecot, smtp: Smtp
+    road: LocalProfile, dovecot: Dovecot, smtp: Smtp
 ) -> None:
     native = f"<{_new()}@ornek.example>"
     customer = f"{_new()}@ornek.example"
@@ -154,7 +157,9 @@ def test_a_mail_by_imap_is_answered_with_our_token_and_the_reply_comes_home(
     assert "new_participant" not in again["decision"]["flags"]
 
 
-def test_a_refused_answer_is_told_to_the_desk(road: Up, dovecot: Dovecot, smtp: Smtp) -> None:
+def test_a_refused_answer_is_told_to_the_desk(
+    road: LocalProfile, dovecot: Dovecot, smtp: Smtp
+) -> None:
     customer = f"{_new()}@yok.example"
     smtp.refuse[customer] = "550 yok"
     dovecot.deliver(
@@ -179,7 +184,7 @@ def test_a_refused_answer_is_told_to_the_desk(road: Up, dovecot: Dovecot, smtp: 
     assert "550 yok" in why
 
 
-def test_a_vendors_call_is_taken_once_it_is_proven(road: Up) -> None:
+def test_a_vendors_call_is_taken_once_it_is_proven(road: LocalProfile) -> None:
     stamp, token, native = str(int(time.time())), _new(), f"<{_new()}@x>"
     mail = f"From: a@ornek.example\r\nMessage-ID: {native}\r\n\r\nFaturam yanlış geldi"
     signature = hmac.new(b"gun", f"{stamp}{token}".encode(), sha256).hexdigest()
@@ -204,7 +209,7 @@ def test_a_vendors_call_is_taken_once_it_is_proven(road: Up) -> None:
 
 
 def test_a_messengers_message_with_a_file_is_answered_through_its_api(
-    road: Up, graph: Vendor
+    road: LocalProfile, graph: Vendor
 ) -> None:
     file, native, who = _new(), _new(), f"9053{time.time_ns() % 10**8:08d}"
     picture = b"\x89PNG\r\n\x1a\n" + b"0" * 40
@@ -242,7 +247,9 @@ def test_a_messengers_message_with_a_file_is_answered_through_its_api(
     road.message(item["id"], lambda m: any(o["kind"] == "delivered" for o in m["outcomes"]))
 
 
-def test_what_staff_wrote_down_is_answered_by_mail_or_by_calling_back(road: Up, smtp: Smtp) -> None:
+def test_what_staff_wrote_down_is_answered_by_mail_or_by_calling_back(
+    road: LocalProfile, smtp: Smtp
+) -> None:
     customer = f"{_new()}@ornek.example"
     noted = road.send("Faturam yanlış geldi", _new(), kind="note", sender={"email": customer})
     item = road.claim("billing", noted["conversation"])
@@ -258,7 +265,7 @@ def test_what_staff_wrote_down_is_answered_by_mail_or_by_calling_back(road: Up, 
 
 
 def test_a_subject_that_would_be_headers_is_words_in_the_mail_that_we_send(
-    road: Up, dovecot: Dovecot, smtp: Smtp
+    road: LocalProfile, dovecot: Dovecot, smtp: Smtp
 ) -> None:
     inner = HOSTILE[0]
     customer, staff = f"{_new()}@ornek.example", f"{_new()}@ornek.example"
@@ -284,7 +291,7 @@ def test_a_subject_that_would_be_headers_is_words_in_the_mail_that_we_send(
 
 
 def test_an_answer_that_comes_back_is_told_in_its_conversation(
-    road: Up, dovecot: Dovecot, smtp: Smtp
+    road: LocalProfile, dovecot: Dovecot, smtp: Smtp
 ) -> None:
     customer = f"{_new()}@ornek.example"
     first = f"From: {customer}\r\nMessage-ID: <{_new()}@x>\r\nSubject: Ürün\r\n\r\nÜrün kırık geldi, iade istiyorum\r\n"
@@ -312,14 +319,14 @@ def test_an_answer_that_comes_back_is_told_in_its_conversation(
     assert outcome["department"] == "returns"
 
 
-async def _chat(road: Up, **hello: Any) -> Any:
+async def _chat(road: LocalProfile, **hello: Any) -> Any:
     socket = await connect(road.access["door"].replace("http", "ws", 1) + "/v1/chat")
     await socket.send(json.dumps({"type": "hello", **hello}))
     return socket, json.loads(await socket.recv())
 
 
 async def test_a_chat_line_is_received_after_kafka_and_the_answer_survives_a_reload(
-    road: Up,
+    road: LocalProfile,
 ) -> None:
     socket, session = await _chat(road)
     await socket.send(
@@ -353,7 +360,7 @@ async def test_a_chat_line_is_received_after_kafka_and_the_answer_survives_a_rel
     await third.close()
 
 
-async def test_a_strangers_key_opens_no_session(road: Up) -> None:
+async def test_a_strangers_key_opens_no_session(road: LocalProfile) -> None:
     first, session = await _chat(road)
     await first.close()
     second, told = await _chat(road, session=session["session"], key="0" * 32)
@@ -363,7 +370,7 @@ async def test_a_strangers_key_opens_no_session(road: Up) -> None:
     await second.close()
 
 
-async def test_broken_frames_are_answered_and_the_chat_goes_on(road: Up) -> None:
+async def test_broken_frames_are_answered_and_the_chat_goes_on(road: LocalProfile) -> None:
     socket, _ = await _chat(road)
     for broken in (
         "{",
@@ -410,7 +417,7 @@ async def test_broken_frames_are_answered_and_the_chat_goes_on(road: Up) -> None
     ],
 )
 def test_bad_json_is_answered_with_the_path_of_the_fault(
-    road: Up, body: bytes, status: int, code: str, path: str
+    road: LocalProfile, body: bytes, status: int, code: str, path: str
 ) -> None:
     with road.http() as door:
         answer = door.post("/v1/messages", content=body)
@@ -421,7 +428,7 @@ def test_bad_json_is_answered_with_the_path_of_the_fault(
     )
 
 
-def test_wrong_tokens_unknown_accounts_and_sizes_are_answered(road: Up) -> None:
+def test_wrong_tokens_unknown_accounts_and_sizes_are_answered(road: LocalProfile) -> None:
     with road.http("desk") as door:
         assert door.post("/v1/messages", content=b"{}").status_code == 401
         assert (
@@ -448,12 +455,14 @@ def test_wrong_tokens_unknown_accounts_and_sizes_are_answered(road: Up) -> None:
 
 @settings(max_examples=60)
 @given(st.binary(max_size=300))
-def test_no_body_brings_the_door_down(road: Up, body: bytes) -> None:
+def test_no_body_brings_the_door_down(road: LocalProfile, body: bytes) -> None:
     with road.http() as door:
         assert door.post("/v1/messages", content=body).status_code == 400
 
 
-def test_an_unreadable_mail_is_a_dead_letter_with_its_bytes_and_can_be_sent_again(road: Up) -> None:
+def test_an_unreadable_mail_is_a_dead_letter_with_its_bytes_and_can_be_sent_again(
+    road: LocalProfile,
+) -> None:
     with road.http() as door:
         answer = door.post("/v1/hooks/mail/default", content=b"\r\n \r\n")
     assert answer.json()["code"] == "buried"
@@ -470,7 +479,9 @@ def test_an_unreadable_mail_is_a_dead_letter_with_its_bytes_and_can_be_sent_agai
     wait("the second attempt", lambda: listed()[0]["attempt"] == 1)
 
 
-async def test_a_record_that_does_not_decode_is_buried_and_the_line_moves_on(road: Up) -> None:
+async def test_a_record_that_does_not_decode_is_buried_and_the_line_moves_on(
+    road: LocalProfile,
+) -> None:
     from runtime.bus.publisher import Publisher
     from runtime.settings.structs import KafkaSettings
 
@@ -490,7 +501,7 @@ async def test_a_record_that_does_not_decode_is_buried_and_the_line_moves_on(roa
     assert json.loads(ledger.stdout.splitlines()[-1])["unaccounted"] == 0
 
 
-def test_search_finds_what_was_written_in_either_alphabet(road: Up) -> None:
+def test_search_finds_what_was_written_in_either_alphabet(road: LocalProfile) -> None:
     word = "zümrüdüanka" + _new()[:6]
     sent = road.send(f"{word} hakkında", _new())
     road.message(sent["id"], lambda m: m["decision"])
@@ -505,7 +516,7 @@ def test_search_finds_what_was_written_in_either_alphabet(road: Up) -> None:
     store.dispose()
 
 
-def test_follow_and_explain_tell_the_story(road: Up) -> None:
+def test_follow_and_explain_tell_the_story(road: LocalProfile) -> None:
     sent = road.send("KVKK kapsamında verilerimi silin", _new())
     road.message(sent["id"], lambda m: m["decision"])
     story = road.cli("follow", sent["id"], "--timeout", "1").stdout
@@ -516,7 +527,7 @@ def test_follow_and_explain_tell_the_story(road: Up) -> None:
     assert "writes about personal data" in told
 
 
-def test_one_trace_goes_through_every_hop(road: Up) -> None:
+def test_one_trace_goes_through_every_hop(road: LocalProfile) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     with road.http() as door:
         answer = door.post(
@@ -530,7 +541,7 @@ def test_one_trace_goes_through_every_hop(road: Up) -> None:
     assert found == {"messages.v1": trace, "decisions.v1": trace, "queue.billing.v1": trace}
 
 
-async def _traces(road: Up, identifier: str) -> dict[str, str]:
+async def _traces(road: LocalProfile, identifier: str) -> dict[str, str]:
     from runtime.bus.readers import read_to_end
     from runtime.settings.structs import KafkaSettings
 
@@ -544,7 +555,7 @@ async def _traces(road: Up, identifier: str) -> dict[str, str]:
     return found
 
 
-def test_the_published_surface_is_served(road: Up) -> None:
+def test_the_published_surface_is_served(road: LocalProfile) -> None:
     with road.http() as door:
         assert door.get("/openapi.json").json()["openapi"] == "3.1.0"
         assert door.get("/asyncapi.yaml").text.startswith("asyncapi: 3.0.0")
@@ -558,7 +569,7 @@ def test_the_published_surface_is_served(road: Up) -> None:
     assert "santral_messages_accepted_total" in told
 
 
-def test_every_stage_answers_its_probes_and_the_watch_counts(road: Up) -> None:
+def test_every_stage_answers_its_probes_and_the_watch_counts(road: LocalProfile) -> None:
     import httpx2
 
     for name, base in road.access["ops"].items():

@@ -41,7 +41,7 @@ from schemas.errors import Retry
 from schemas.message import Message
 from tests.conftest import need
 from tests.support.messages import message
-from tests.support.servers import Postgres
+from tests.support.servers.postgres import Postgres
 from tests.support.stages import (
     BACK_S,
     TOKENS,

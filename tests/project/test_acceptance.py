@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 
 TIMEOUT_S = 60
 

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from cli.main import main
 from runtime.settings.load import load
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 STAGES = {n: s for n, s in COMPOSE["services"].items() if s.get("build")}

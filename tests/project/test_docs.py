@@ -11,7 +11,7 @@ from deploy.pages.__main__ import out_of_date
 from deploy.pages.blocks import fill, names
 from deploy.pages.structs import duration, settings
 from ingest.registry import CHANNELS, WEBHOOKS
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 from workers.actions.registry import ACTIONS
 
 CHANNEL_PAGES = ROOT / "docs" / "channels"

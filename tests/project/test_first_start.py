@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 
 PIP = """
 print("Collecting click==8.3.0")

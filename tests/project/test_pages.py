@@ -14,7 +14,7 @@ from runtime.settings.load import load
 from runtime.settings.structs import Settings
 from schemas.routing.departments import Department
 from tests.support.examples import Example, examples, pages
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 from workers.store.tables import METADATA
 
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")

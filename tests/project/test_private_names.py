@@ -16,7 +16,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiosmtpd.smtp import SMTP
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 
 _DOCUMENTED = {"_exit", "_replace", "_current_frames"}
 """os._exit, a named tuple's _replace, sys._current_frames: the underscore is in the manual."""

@@ -5,7 +5,9 @@ import subprocess
 import pytest
 
 from tests.support import tiers
-from tests.support.servers import Up, Vendor, broker
+from tests.support.servers.broker import start_broker
+from tests.support.servers.local_profile import LocalProfile
+from tests.support.servers.vendor import Vendor
 
 
 def _starts_one_itself() -> None:
@@ -19,15 +21,15 @@ def _by_a_helper() -> None:
     inside()
 
 
-def _by_a_class() -> Up:
-    return Up.__new__(Up)
+def _by_a_class() -> LocalProfile:
+    return LocalProfile.__new__(LocalProfile)
 
 
 def _in_a_thread() -> Vendor:
     return Vendor()
 
 
-@pytest.mark.parametrize("function", [_starts_one_itself, _by_a_helper, _by_a_class, broker])
+@pytest.mark.parametrize("function", [_starts_one_itself, _by_a_helper, _by_a_class, start_broker])
 def test_what_starts_a_process_needs_a_server(function: object) -> None:
     assert tiers.starts_server(function)
 

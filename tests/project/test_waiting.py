@@ -2,7 +2,7 @@
 
 import re
 
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 
 _SLEEP = re.compile(r"\b(?:time|asyncio)\.sleep\((?!0\))|\"sleep\"")
 """A sleep of some length, or its name in a string."""

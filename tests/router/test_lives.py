@@ -29,15 +29,16 @@ from schemas import topics
 from schemas.routing.departments import DEFAULT
 from tests.router.test_loop import put
 from tests.support.messages import policy
+from tests.support.paths import JARS
 from tests.support.routing import Items, RouterProcess, Traffic, is_pending
-from tests.support.servers import JARS, broker
+from tests.support.servers.broker import start_broker
 from tests.support.waiting import wait
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Settings]:
     """One broker for the tests that leave no open transaction behind."""
-    with broker() as settings:
+    with start_broker() as settings:
         yield settings
 
 

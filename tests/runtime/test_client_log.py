@@ -8,7 +8,7 @@ import pytest
 
 from cli.up.ports import free_port
 from runtime.repeats import Repeats
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 
 AWAY = """
 import asyncio, sys, threading

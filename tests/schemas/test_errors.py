@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ingest.intake.media import MediaPending
 from schemas import errors
 from schemas.errors import Retry
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 
 _PACKAGES = ("schemas", "runtime", "ingest", "router", "workers", "cli")
 _BUILT_IN = re.compile(r"\w*(Error|Exception)")

@@ -14,7 +14,7 @@ from schemas.errors import Rejected, Retry
 from schemas.message import Party
 from schemas.outcome import Reply
 from tests.support.replies import pem
-from tests.support.servers import Answers, Asked, Vendor
+from tests.support.servers.vendor import Vendor, VendorAnswer, VendorRequest
 from workers.actions.protocol import Unconfirmed
 from workers.actions.registry import AnyAction
 
@@ -70,7 +70,7 @@ _FIXED = re.compile(r"[A-Za-z]+[:/]|[/|:@.]+|/\w+[:/]|/dm|@ornek\.example")
 class Anything(Vendor):
     """A vendor that takes whatever it is sent."""
 
-    def answer(self, path: str) -> Answers | None:
+    def answer(self, path: str) -> VendorAnswer | None:
         """Return what any of them would take for success."""
         body = {
             "access_token": "t",
@@ -140,14 +140,14 @@ def reply_at(address: str, **more: Any) -> Reply:
     return Reply(**(fields | more))
 
 
-async def requests_of(action: AnyAction, reply: Reply, vendor: Anything) -> list[Asked]:
+async def requests_of(action: AnyAction, reply: Reply, vendor: Anything) -> list[VendorRequest]:
     """Return the requests that the vendor got; an error beyond the actions' three fails."""
     vendor.forget()
     try:
         await action.send(reply, account_at(action, vendor.url), b"k")
     except (Rejected, Retry, Unconfirmed):
         pass
-    return list(vendor.asked)
+    return list(vendor.requests)
 
 
 def with_piece(pieces: tuple[str, ...], index: int, other: str, vendor: Anything) -> str:

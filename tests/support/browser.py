@@ -10,7 +10,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.conftest import need
-from tests.support.servers import Up
+from tests.support.servers.local_profile import LocalProfile
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -48,7 +48,7 @@ async def browser() -> AsyncIterator[Browser]:
         await chromium.close()
 
 
-def signed_in_address(road: Up, path: str = "/") -> str:
+def signed_in_address(road: LocalProfile, path: str = "/") -> str:
     return f"{road.access['console']}{path}?token={road.access['tokens']['console']}"
 
 

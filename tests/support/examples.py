@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 
 _BLOCK = re.compile(
     r"(?:^ *<!-- example: (?P<how>not run|may exit 1), (?P<why>[^>]+) -->\n)?"

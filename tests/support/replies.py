@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from schemas.message import Party
 from schemas.outcome import Reply
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 from workers.actions.registry import AnyAction, for_channel
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

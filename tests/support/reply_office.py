@@ -21,7 +21,9 @@ from runtime.settings.structs import Settings
 from schemas import topics
 from schemas.message import Party
 from schemas.outcome import Outcome, Reply
-from tests.support.servers import ROOT, Smtp, published
+from tests.support.paths import ROOT
+from tests.support.servers.broker import read_topic
+from tests.support.servers.smtp import Smtp
 from tests.support.waiting import until
 from workers.sender.reply_sender import ReplySender
 
@@ -80,7 +82,7 @@ class Office:
     async def outcomes(self, replies: list[Reply]) -> dict[str, list[str]]:
         """Return the kinds of the outcomes of these replies."""
         kinds: dict[str, list[str]] = {reply.id: [] for reply in replies}
-        async for outcome in published(self.settings, topics.OUTCOMES.name, Outcome):
+        async for outcome in read_topic(self.settings, topics.OUTCOMES.name, Outcome):
             if outcome.reply in kinds:
                 kinds[outcome.reply].append(outcome.kind)
         return kinds

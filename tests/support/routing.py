@@ -24,7 +24,7 @@ from schemas.decision import WorkItem
 from schemas.routing.departments import DEFAULT
 from schemas.topics import queue_topics
 from tests.support.messages import message
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 from tests.support.waiting import wait
 
 CONVERSATIONS = 40

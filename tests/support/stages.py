@@ -32,7 +32,9 @@ from runtime.topics.creation import check_topics, create_topics
 from schemas import topics
 from schemas.errors import Unavailable
 from schemas.routing.departments import DEFAULT
-from tests.support.servers import JARS, ROOT, Postgres, valkey
+from tests.support.paths import JARS, ROOT
+from tests.support.redis.servers import start_valkey
+from tests.support.servers.postgres import Postgres
 from tests.support.waiting import until, wait
 from workers import run as workers_run
 
@@ -84,7 +86,7 @@ class Servers:
             self.start_kafka()
         if self._postgres.process is None:
             self._postgres.start()
-            self._valkey.enter_context(valkey(self._redis_port))
+            self._valkey.enter_context(start_valkey(self._redis_port))
 
     def kill_kafka(self) -> None:
         """End the broker at once."""

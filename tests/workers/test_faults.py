@@ -20,7 +20,7 @@ from schemas.errors import Rejected
 from schemas.outcome import Outcome, Reply
 from tests.router.test_faults import counted
 from tests.support.messages import message, policy
-from tests.support.servers import valkey
+from tests.support.redis.servers import start_valkey
 from tests.support.waiting import until
 from workers.actions.reply_email import EmailReplyAccount
 from workers.desk_feed import record_decoder
@@ -36,7 +36,7 @@ POISONED = 2
 @pytest.fixture
 def redis_url() -> Iterator[str]:
     """Yield the address of a Valkey for this test."""
-    with valkey() as port:
+    with start_valkey() as port:
         yield f"redis://127.0.0.1:{port}/0"
 
 

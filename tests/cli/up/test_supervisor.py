@@ -18,10 +18,10 @@ import pytest
 from msgspec.structs import replace as replace_struct
 
 from cli.up import kafka as kafka_local
-from cli.up.ports import choose_ports
+from cli.up.ports import choose_ports, free_port
 from runtime.settings.structs import DoorSettings, Settings
 from schemas.errors import Unavailable
-from tests.support.servers import Up, free_port
+from tests.support.servers.local_profile import LocalProfile
 from tests.support.waiting import wait
 
 
@@ -32,7 +32,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_was_sent_before_a_restart_is_there_after_it(home: Path) -> None:
-    first = Up(home).start()
+    first = LocalProfile(home).start()
     access = Path(home / "var" / "access.json")
     assert stat.S_IMODE(access.stat().st_mode) == 0o600
     assert set(first.access["tokens"]) == {"door", "desk", "console"}
@@ -57,7 +57,7 @@ def test_what_was_sent_before_a_restart_is_there_after_it(home: Path) -> None:
     assert first.stop() == 0
     assert not access.exists()
     assert not [p for p in pids if psutil.pid_exists(p)]
-    again = Up(home).start()
+    again = LocalProfile(home).start()
     try:
         assert again.access["tokens"] != first.access["tokens"], "tokens are made afresh"
         assert again.send("Faturam yanlış", "n1") == sent
@@ -81,7 +81,7 @@ def test_what_was_sent_before_a_restart_is_there_after_it(home: Path) -> None:
 
 
 def test_the_demo_plays_through_the_doors_and_shows_an_incident(tmp_path: Path) -> None:
-    road = Up(tmp_path).start("--demo", "--rate", "20")
+    road = LocalProfile(tmp_path).start("--demo", "--rate", "20")
     try:
 
         def outage() -> list[str]:
@@ -119,9 +119,9 @@ def test_all_ports_in_use_are_told_at_once_with_a_line_to_paste(tmp_path: Path) 
     names = ("LOCAL__KAFKA_PORT", "LOCAL__REDIS_PORT", "DOOR__PORT", "CONSOLE__PORT")
     with contextlib.ExitStack() as stack:
         ports = [str(stack.enter_context(_listening()).getsockname()[1]) for _ in names]
-        told = Up(tmp_path, **{f"SANTRAL_{n}": p for n, p in zip(names, ports, strict=True)}).cli(
-            "up"
-        )
+        told = LocalProfile(
+            tmp_path, **{f"SANTRAL_{n}": p for n, p in zip(names, ports, strict=True)}
+        ).cli("up")
     assert told.returncode == 2
     for name, port in zip(names, ports, strict=True):
         assert f"port {port}" in told.stderr
@@ -152,7 +152,7 @@ def test_free_ports_are_chosen_and_remembered_where_the_settings_name_none(tmp_p
 
 
 def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path) -> None:
-    told = Up(tmp_path, SANTRAL_LOCAL__MIN_FREE_MB=str(10**9)).cli("up")
+    told = LocalProfile(tmp_path, SANTRAL_LOCAL__MIN_FREE_MB=str(10**9)).cli("up")
     assert told.returncode == 2
     assert "make room" in told.stderr
 
@@ -160,7 +160,7 @@ def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    told = Up(tmp_path / "x").cli("up")
+    told = LocalProfile(tmp_path / "x").cli("up")
     assert "SANTRAL_HOME" in told.stderr
 
 
@@ -196,7 +196,7 @@ def test_the_download_is_one_line_on_a_terminal_and_four_elsewhere() -> None:
 
 def kafka_local_jars() -> Path:
     """Return the folder of the whole jars."""
-    from tests.support.servers import JARS
+    from tests.support.paths import JARS
 
     return JARS
 

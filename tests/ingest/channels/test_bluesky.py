@@ -19,7 +19,7 @@ from schemas.base import message_id
 from schemas.errors import Rejected, Retry
 from schemas.state.cursor import Cursor
 from tests.support.messages import MemoryCursors
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 US = int(NOW.timestamp() * 1_000_000)

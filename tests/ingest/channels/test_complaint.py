@@ -17,7 +17,7 @@ from ingest.webhook import WebhookContext, WebhookRequest
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from tests.support.messages import MemoryCursors
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))
@@ -203,8 +203,8 @@ async def test_a_feed_is_asked_with_its_validators_and_a_later_version_is_an_eve
     first, edited = taken
     assert edited.event is not None
     assert (edited.event.kind, edited.event.of) == ("edited", first.id)
-    assert vendor.asked[1].headers["if-none-match"] == '"v1"'
-    assert vendor.asked[1].headers["if-modified-since"] == "Fri, 20 Nov 2026 08:00:00 GMT"
+    assert vendor.requests[1].headers["if-none-match"] == '"v1"'
+    assert vendor.requests[1].headers["if-modified-since"] == "Fri, 20 Nov 2026 08:00:00 GMT"
 
 
 async def test_a_json_address_is_followed_page_by_page_and_never_elsewhere(vendor: Vendor) -> None:
@@ -232,7 +232,7 @@ async def test_a_json_address_is_followed_page_by_page_and_never_elsewhere(vendo
     with pytest.raises(Retry, match="can't be read"):
         await Complaint().source("a", settings, tools).run(accept, MemoryCursors())
     assert taken == ["1", "2"]
-    assert vendor.asked[0].headers["authorization"] == "Key k"
+    assert vendor.requests[0].headers["authorization"] == "Key k"
 
 
 def _rss(*items: tuple[str, str, str, str]) -> bytes:

@@ -14,7 +14,7 @@ from ingest.channels.line import Account, Line
 from ingest.webhook import WebhookRequest, WebhookResult
 from runtime.http.public_client import PublicClient
 from schemas.errors import Rejected
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNT = Account(channel_secret="sir-line", token="t")
@@ -131,7 +131,7 @@ async def test_files_come_from_line_or_from_where_else_they_lie(vendor: Vendor) 
     vendor.says("/v2/bot/message/77/content", b"%PDF")
     settings, web = Account(token="t", api=vendor.url), PublicClient()
     assert await Line().fetch("77", settings, web) == b"%PDF"
-    assert vendor.asked[0].headers["authorization"] == "Bearer t"
+    assert vendor.requests[0].headers["authorization"] == "Bearer t"
     for ref in ("../me", "77/.."):
         with pytest.raises(Rejected):
             await Line().fetch(ref, settings, web)

@@ -17,7 +17,7 @@ from ingest.source import SourceContext
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
 from tests.support.messages import MemoryCursors
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNT = Account(url="https://sosyal.example", token="sir-mastodon")

@@ -14,7 +14,7 @@ from ingest.channels.slack import Account, Slack, plain
 from ingest.webhook import WebhookContext, WebhookRequest
 from runtime.http.public_client import PublicClient
 from schemas.errors import Rejected
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))
@@ -216,7 +216,7 @@ async def test_a_file_of_another_workspace_is_asked_for_by_its_id(vendor: Vendor
     vendor.says("/f", b"%PDF")
     settings, web = Account(token="xoxb", api=vendor.url), PublicClient()
     assert await Slack().fetch(made.media[0].ref, settings, web) == b"%PDF"
-    assert vendor.asked[0].path == "/files.info?file=F1"
+    assert vendor.requests[0].path == "/files.info?file=F1"
     await web.close()
 
 
@@ -245,7 +245,7 @@ async def test_a_sign_in_page_instead_of_a_file_is_told(vendor: Vendor) -> None:
     vendor.says("/f", b"%PDF", b"<!DOCTYPE html><html>")
     settings, web = Account(token="xoxb", api=vendor.url), PublicClient()
     assert await Slack().fetch(made.media[0].ref, settings, web) == b"%PDF"
-    assert vendor.asked[0].headers["authorization"] == "Bearer xoxb"
+    assert vendor.requests[0].headers["authorization"] == "Bearer xoxb"
     with pytest.raises(Rejected, match="files:read"):
         await Slack().fetch(made.media[0].ref, settings, web)
     await web.close()

@@ -14,7 +14,7 @@ from ingest.channels.teams import ISSUER, OPENID, Account, Teams
 from ingest.webhook import WebhookContext, WebhookRequest
 from runtime.http.public_client import PublicClient
 from schemas.errors import Rejected, Retry
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 KEY = rsa.generate_private_key(65537, 2048)

@@ -16,7 +16,7 @@ from runtime.http.public_client import PublicClient
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
 from tests.support.messages import MemoryCursors
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 TOKEN = "123456:AAbbccddeeffgg"

@@ -16,7 +16,7 @@ from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
 from runtime.http.public_client import PublicClient
 from schemas.base import message_id
 from schemas.errors import Rejected
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))
@@ -334,7 +334,7 @@ async def test_a_file_is_asked_for_by_its_id_with_the_token(vendor: Vendor) -> N
     settings = Account(token="EAA", api=f"{vendor.url}/v25")
     web = PublicClient()
     assert await Whatsapp().fetch(parsed.media[0].ref, settings, web) == b"%PDF-1.4 x"
-    assert {a.headers.get("authorization") for a in vendor.asked} == {"Bearer EAA"}
+    assert {a.headers.get("authorization") for a in vendor.requests} == {"Bearer EAA"}
     for ref, told_settings in (("../me", settings), ("5", Account())):
         with pytest.raises(Rejected) as error:
             await Whatsapp().fetch(ref, told_settings, web)

@@ -6,11 +6,11 @@ from cli.up.ports import free_port
 from ingest.door.call_memory import CallMemory
 from runtime.redis.client import connect
 from runtime.settings.structs import RedisSettings
-from tests.support.servers import valkey
+from tests.support.redis.servers import start_valkey
 
 
 async def test_two_doors_remember_together_and_a_restart_forgets_nothing() -> None:
-    with valkey() as port:
+    with start_valkey() as port:
         redis = connect(RedisSettings(url=f"redis://127.0.0.1:{port}/0"))
         first, second = CallMemory(redis), CallMemory(redis)
         assert await first.recall("t") is None

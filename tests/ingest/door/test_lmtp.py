@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cli.up.ports import free_port
 from ingest.channels.email import Account, Email
 from ingest.door import lmtp
 from runtime.bus.readers import read_to_end
@@ -17,7 +18,8 @@ from runtime.settings.structs import MailDoorSettings, Settings
 from schemas import envelope, topics
 from schemas.errors import ConfigError
 from schemas.message import Message
-from tests.support.servers import broker, free_port, ingesting, process_of
+from tests.support.ingesting import ingesting
+from tests.support.servers.broker import broker_process, start_broker
 
 ACCOUNTS = {
     "destek": Account(addresses=("destek@ornek.example", "İade@ornek.example")),
@@ -29,7 +31,7 @@ MAIL = "From: Ada <ada@musteri.example>\r\nMessage-ID: <{}@x>\r\nSubject: Fatura
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[Settings]:
     """One broker for all of these: each test has mails of its own."""
-    with broker() as settings:
+    with start_broker() as settings:
         yield settings
 
 
@@ -124,7 +126,7 @@ async def test_the_same_mail_again_is_the_same_message_and_many_recipients_come_
 
 
 async def test_with_kafka_away_the_mail_stays_with_the_server_in_front(kafka: Settings) -> None:
-    process = process_of(kafka)
+    process = broker_process(kafka)
     async with opened(kafka) as port:
         assert (await asyncio.to_thread(send, port, "destek@ornek.example", MAIL.format("a")))[
             0

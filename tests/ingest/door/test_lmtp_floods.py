@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import pytest
 
+from cli.up.ports import free_port
 from ingest.channels.email import Account
 from ingest.door import lmtp
 from runtime.http.guard import Guard
 from runtime.settings.limits import MIB, LimitsSettings
 from runtime.settings.structs import MailDoorSettings
-from tests.support.servers import free_port
 from tests.support.waiting import until
 
 COMMANDS = 20

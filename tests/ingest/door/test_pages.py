@@ -10,13 +10,13 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.support.browser import LAYOUTS, browser, check_page, shot, signed_in_address
-from tests.support.servers import Up
+from tests.support.servers.local_profile import LocalProfile
 
 __all__ = ["browser"]
 
 
 async def test_the_contact_form_is_accessible_and_gives_a_receipt(
-    road: Up, browser: Browser
+    road: LocalProfile, browser: Browser
 ) -> None:
     context = await browser.new_context(locale="tr-TR")
     page = await context.new_page()
@@ -45,7 +45,7 @@ async def test_the_contact_form_is_accessible_and_gives_a_receipt(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_the_widget_sends_a_line_and_shows_the_answer(
-    road: Up, browser: Browser, scheme: Any
+    road: LocalProfile, browser: Browser, scheme: Any
 ) -> None:
     import asyncio
 
@@ -76,7 +76,7 @@ async def test_the_widget_sends_a_line_and_shows_the_answer(
 
 
 async def test_the_chat_page_fits_a_phone_and_copies_the_line_with_the_real_address(
-    road: Up, browser: Browser
+    road: LocalProfile, browser: Browser
 ) -> None:
     context = await browser.new_context(**LAYOUTS[1])
     await context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -92,7 +92,7 @@ async def test_the_chat_page_fits_a_phone_and_copies_the_line_with_the_real_addr
 
 
 async def test_the_contact_form_works_by_keyboard_and_without_javascript(
-    road: Up, browser: Browser
+    road: LocalProfile, browser: Browser
 ) -> None:
     context = await browser.new_context(locale="en-GB", java_script_enabled=False)
     page = await context.new_page()

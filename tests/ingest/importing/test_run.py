@@ -13,7 +13,7 @@ from ingest.channels.api import Api
 from ingest.importing.entries import kind_of, read_entries
 from schemas.base import conversation_id, message_id
 from schemas.errors import Unavailable
-from tests.support.servers import Up
+from tests.support.servers.local_profile import LocalProfile
 
 
 def _mbox(path: Path, *ids: str) -> Path:
@@ -157,7 +157,7 @@ def test_a_file_that_is_no_mbox_is_told(tmp_path: Path) -> None:
     assert list(read_entries(path, kind_of(path))) == []
 
 
-def test_history_is_stored_decided_and_opens_no_work(road: Up, tmp_path: Path) -> None:
+def test_history_is_stored_decided_and_opens_no_work(road: LocalProfile, tmp_path: Path) -> None:
     ids = [uuid.uuid4().hex for _ in range(3)]
     box = _mbox(tmp_path / "eski.mbox", *ids)
     first = road.cli("import", str(box), "--account", "destek")
@@ -208,7 +208,7 @@ def test_history_is_stored_decided_and_opens_no_work(road: Up, tmp_path: Path) -
     assert len(item["messages"]) == 1, "what was imported did not wait"
 
 
-def test_a_form_is_taken_with_a_receipt(road: Up) -> None:
+def test_a_form_is_taken_with_a_receipt(road: LocalProfile) -> None:
     with road.http() as client:
         shown = client.get("/v1/forms/default", params={"lang": "tr"})
         assert "Bize yazın" in shown.text

@@ -23,7 +23,8 @@ from schemas import envelope, topics
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from tests.ingest.channels.test_whatsapp import body, item
-from tests.support.servers import Vendor, ingesting
+from tests.support.ingesting import ingesting
+from tests.support.servers.vendor import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
@@ -146,7 +147,7 @@ async def test_a_message_with_a_file_is_safe_at_once_and_published_with_it(
             Whatsapp(), settings, _delivery("1", received_at=clock_now), patient=True
         )
         assert disk.count() == 1
-        assert vendor.asked == [], "the vendor waits for an answer: nothing is fetched meanwhile"
+        assert vendor.requests == [], "the vendor waits for an answer: nothing is fetched meanwhile"
         assert await drain.publish() == 0
         assert await drain.finish_fetches() == 1
         assert disk.count() == 0
@@ -171,10 +172,10 @@ async def test_a_vendor_that_is_away_holds_no_other_message_up(
         later = Delivery(raw=text, account="a", received_at=now)
         await ingest.accept(Whatsapp(), settings, later, patient=True)
         assert [m.text for m in await _messages(kafka)] == ["sonra"]
-        requests = len(vendor.asked)
+        requests = len(vendor.requests)
         await drain.publish()
         await drain.finish_fetches()
-        assert len(vendor.asked) == requests, "it is not asked again at once"
+        assert len(vendor.requests) == requests, "it is not asked again at once"
         # Its patience is over when it was received long ago.
         old = replace(_delivery("1"), received_at=now - PATIENCE - timedelta(minutes=1))
         await ingest.accept(Whatsapp(), settings, old, patient=True)

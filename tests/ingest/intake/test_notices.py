@@ -29,7 +29,8 @@ from schemas.dead_letter import DeadLetter
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from tests.ingest.channels.test_twilio import mark
-from tests.support.servers import Vendor, ingesting
+from tests.support.ingesting import ingesting
+from tests.support.servers.vendor import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 AAI = b'{"transcript_id":"t-1","status":"completed"}'
@@ -85,7 +86,7 @@ async def test_what_assemblyai_names_is_asked_for_with_its_key(
     vendor.says("/v2/transcript/t-1", WORDS)
     message = await got(AAI, account(vendor), web)
     assert (message.native_id, message.text) == ("t-1", "Kargom gelmedi")
-    assert vendor.asked[0].headers["authorization"] == "aai-key"
+    assert vendor.requests[0].headers["authorization"] == "aai-key"
 
 
 async def test_all_pages_of_twilios_sentences_are_one_call(
@@ -139,7 +140,7 @@ async def test_all_pages_of_twilios_sentences_are_one_call(
     ]
     assert message.native_id == "CA1"
     pair = base64.b64encode(b"AC1:tw-token").decode()
-    assert {a.headers["authorization"] for a in vendor.asked} == {f"Basic {pair}"}
+    assert {a.headers["authorization"] for a in vendor.requests} == {f"Basic {pair}"}
 
 
 async def test_a_next_page_elsewhere_gets_neither_a_visit_nor_the_token(
@@ -154,7 +155,7 @@ async def test_a_next_page_elsewhere_gets_neither_a_visit_nor_the_token(
         )
         with pytest.raises(Rejected, match="somebody else"):
             await got(TWILIO, account(vendor), web)
-        assert other.asked == []
+        assert other.requests == []
     finally:
         other.stop()
 
@@ -244,7 +245,7 @@ async def test_a_notice_is_safe_at_once_and_its_call_is_published(
         drain = SpoolDrain(ingest, {"phone": {"a": settings}})
         delivery = Delivery(raw=AAI, account="a", received_at=now)
         await ingest.accept(Phone(), settings, delivery, patient=True)
-        assert (disk.count(), vendor.asked) == (1, [])
+        assert (disk.count(), vendor.requests) == (1, [])
         await drain.publish()
         assert await drain.finish_fetches() == 1
         messages = await _read(kafka, topics.MESSAGES.name, Message, "phone:a")
@@ -320,8 +321,8 @@ async def test_a_mention_on_instagram_gets_its_words_its_author_and_its_place(
     )
     assert message.sender.handle("handle") == f"instagram:@{author}"
     assert message.sent_at is not None
-    assert query in unquote(vendor.asked[0].path)
-    assert vendor.asked[0].headers["authorization"] == "Bearer meta-token"
+    assert query in unquote(vendor.requests[0].path)
+    assert vendor.requests[0].headers["authorization"] == "Bearer meta-token"
     assert message.post is not None
     assert (message.post.url is None) == ("permalink" not in str(answer))
 
@@ -351,7 +352,7 @@ async def test_a_mention_on_facebook_is_asked_for_only_when_it_came_without_word
         "comment:9_2",
     )
     written = await _mention(Messenger(), _page(value | {"message": "Merhaba"}), vendor, web)
-    assert (written.text, len(vendor.asked)) == ("Merhaba", 1)
+    assert (written.text, len(vendor.requests)) == ("Merhaba", 1)
 
 
 async def test_a_mention_whose_words_are_withheld_is_a_message_all_the_same(

@@ -20,9 +20,10 @@ from schemas.dead_letter import DeadLetter
 from schemas.errors import Rejected
 from schemas.message import Message
 from tests.ingest.parser_pool.test_pool import COMMAND
+from tests.support.ingesting import ingesting
 from tests.support.messages import NOW
 from tests.support.poison import Account, Poison
-from tests.support.servers import broker, ingesting, published
+from tests.support.servers.broker import read_topic, start_broker
 
 FAILS = ("loops", "eats", "raises", "recurses", "crashes", "surrogates")
 QUICK = ParsersSettings(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
@@ -31,7 +32,7 @@ QUICK = ParsersSettings(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[Settings]:
     """One broker for all of these: each test has deliveries of its own."""
-    with broker() as settings:
+    with start_broker() as settings:
         yield settings
 
 
@@ -60,7 +61,7 @@ async def publish(ingest: Ingest, channel: Channel[Any], *raws: str) -> list[Any
 async def letters(kafka: Settings, account: str) -> dict[str, str]:
     return {
         x.origin.position or "": x.code
-        async for x in published(kafka, topics.DEAD.name, DeadLetter)
+        async for x in read_topic(kafka, topics.DEAD.name, DeadLetter)
         if x.source == account
     }
 

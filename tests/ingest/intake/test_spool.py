@@ -20,7 +20,8 @@ from runtime.spool import DiskSpool, WaitingDelivery
 from schemas import envelope, topics
 from schemas.errors import Retry, Unavailable
 from schemas.message import Message
-from tests.support.servers import ingesting, process_of, published
+from tests.support.ingesting import ingesting
+from tests.support.servers.broker import broker_process, read_topic
 from tests.support.waiting import wait
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -80,7 +81,7 @@ def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
 async def test_with_kafka_back_everything_is_published_once_and_what_has_no_account_stays(
     kafka: Settings, tmp_path: Path
 ) -> None:
-    process = process_of(kafka)
+    process = broker_process(kafka)
     disk = DiskSpool(tmp_path)
     for number in range(5):
         disk.put(_waiting(number), _mail(number))
@@ -126,7 +127,7 @@ async def test_a_mail_that_our_parser_fails_on_goes_on_as_unreadable_and_holds_n
     async with ingesting(kafka, timedelta(seconds=10), disk=disk) as ingest:
         assert await SpoolDrain(ingest, ACCOUNTS).publish() == 3
     assert disk.count() == 0
-    messages = [m async for m in published(kafka, topics.MESSAGES.name, Message)]
+    messages = [m async for m in read_topic(kafka, topics.MESSAGES.name, Message)]
     assert {m.native_id for m in messages} == {"<0@x>", "<1@x>", "<2@x>"}
     assert [m.native_id for m in messages if "unreadable" in m.repaired] == ["<1@x>"]
 
@@ -135,7 +136,7 @@ async def test_a_visitor_gets_a_receipt_while_kafka_is_away_and_is_read_when_it_
     kafka: Settings, tmp_path: Path
 ) -> None:
     accounts = {"form": {"site": form.Account()}}
-    disk, process = DiskSpool(tmp_path / "pending"), process_of(kafka)
+    disk, process = DiskSpool(tmp_path / "pending"), broker_process(kafka)
     async with (
         ingesting(kafka, timedelta(seconds=2), disk=disk) as ingest,
         httpx2.AsyncClient() as client,

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cli.up.ports import free_port
 from ingest.intake.virus_scan import Scanner
 from ingest.parsing.mail.message import parse_message
 from runtime.settings.structs import ScanSettings
 from schemas.errors import Retry
 from schemas.message import Message
 from tests.conftest import need
-from tests.support.servers import Clamd, free_port
+from tests.support.servers.clamd import Clamd
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -42,7 +43,7 @@ def _scanner(port: int, **more: object) -> Scanner:
 
 async def test_an_infected_file_is_not_kept_and_the_others_are(clamd: Clamd) -> None:
     scanned, files = await _scanner(clamd.port).scan(
-        *_mail(b"one", b"x" + Clamd.mark + b"y", b"three")
+        *_mail(b"one", b"x" + Clamd.SIGNATURE + b"y", b"three")
     )
     assert files == (b"one", b"three")
     assert [a.refused for a in scanned.attachments] == ["", "virus Santral.Test.UNOFFICIAL", ""]
@@ -50,7 +51,7 @@ async def test_an_infected_file_is_not_kept_and_the_others_are(clamd: Clamd) -> 
 
 
 async def test_a_large_file_is_sent_in_pieces(clamd: Clamd) -> None:
-    data = b"a" * 1_000_000 + Clamd.mark
+    data = b"a" * 1_000_000 + Clamd.SIGNATURE
     scanned, files = await _scanner(clamd.port).scan(*_mail(data))
     assert files == ()
     assert scanned.attachments[0].refused
@@ -72,6 +73,6 @@ async def test_a_scanner_that_is_away_lets_the_delivery_wait_unless_told_otherwi
 
 
 async def test_without_an_address_nothing_is_asked() -> None:
-    scanned, files = await Scanner(ScanSettings()).scan(*_mail(b"one", Clamd.mark))
+    scanned, files = await Scanner(ScanSettings()).scan(*_mail(b"one", Clamd.SIGNATURE))
     assert len(files) == 2
-    assert scanned.repaired == _mail(b"one", Clamd.mark)[0].repaired
+    assert scanned.repaired == _mail(b"one", Clamd.SIGNATURE)[0].repaired

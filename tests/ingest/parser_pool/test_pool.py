@@ -17,8 +17,8 @@ from ingest.registry import CHANNELS
 from runtime.settings.structs import ParsersSettings
 from schemas.errors import Rejected, Retry
 from tests.support.messages import NOW
+from tests.support.paths import ROOT
 from tests.support.poison import Account, Poison
-from tests.support.servers import ROOT
 from tests.support.waiting import wait
 
 COMMAND = (sys.executable, "-m", "tests.support.poison")

@@ -15,7 +15,7 @@ from ingest.source import SourceContext
 from schemas.errors import Retry
 from tests.conftest import need
 from tests.support.messages import MemoryCursors
-from tests.support.servers import Dovecot
+from tests.support.servers.dovecot import Dovecot
 from tests.support.waiting import until
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -146,7 +146,7 @@ async def test_a_lower_uid_that_appears_late_is_found(box: Box) -> None:
     box.server.deliver(box.user, _mail("ten"))
     async with box.reading():
         await until("the first", lambda: box.texts() == ["ten"])
-        box.server.late(box.user, 5, _mail("five"))
+        box.server.deliver_late(box.user, 5, _mail("five"))
         await until("the late one", lambda: "five" in box.texts())
     assert box.cursors.saved["email:a:INBOX"].position == 10
 

@@ -16,7 +16,7 @@ from ingest.source import SourceContext
 from ingest.sources.oauth import OAuthSettings, OAuthTokens
 from schemas.errors import Retry
 from tests.conftest import need
-from tests.support.servers import Dovecot
+from tests.support.servers.dovecot import Dovecot
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 

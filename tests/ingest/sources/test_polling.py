@@ -17,7 +17,7 @@ from ingest.sources.polling import PolledItem, build_item
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from tests.support.messages import MemoryCursors
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 MS = int(NOW.timestamp() * 1000)
@@ -212,12 +212,12 @@ async def test_sikayetvar_is_asked_page_by_page(vendor: Vendor) -> None:
     taken, ended = await read_all("sikayetvar", vendor, key="k")
     assert len(taken) == 51, "each once, though the second round showed fifty again"
     assert ended.after == 300
-    first = vendor.asked[0]
+    first = vendor.requests[0]
     assert (first.headers["x-auth-key"], first.json()["filters"]["publishStatuses"]) == (
         "k",
         [2, 3, 5],
     )
-    assert "page=1" in vendor.asked[1].path
+    assert "page=1" in vendor.requests[1].path
 
 
 async def test_what_was_taken_is_remembered_over_a_restart(vendor: Vendor) -> None:
@@ -279,7 +279,7 @@ async def test_a_refused_answer_puts_the_question_up_again(vendor: Vendor) -> No
     assert first.id != second.id
     assert second.flags == ("answer_refused",)
     assert "yasak kelime" in second.full_text
-    assert vendor.asked[0].headers["user-agent"] == "s - SelfIntegration"
+    assert vendor.requests[0].headers["user-agent"] == "s - SelfIntegration"
     done = parsed("trendyol", SAMPLES["trendyol"] | {"status": "ANSWERED"})
     assert done.answering is not None
     assert done.answering.forbidden
@@ -297,7 +297,7 @@ async def test_hepsiburada_gives_the_customers_turns_alone(vendor: Vendor) -> No
     taken, _ = await read_all("hepsiburada", vendor, merchant="m", key="k", integrator="santral")
     assert [m.native_id for m in taken] == ["c1", "c3"]
     assert taken[0].conversation == taken[1].conversation
-    headers = vendor.asked[0].headers
+    headers = vendor.requests[0].headers
     assert (headers["merchantid"], headers["user-agent"]) == ("m", "santral")
     with pytest.raises(Rejected, match="no turn"):
         parsed("hepsiburada", issue | {"conversations": [{"id": "c2", "from": "Merchant"}]})
@@ -366,7 +366,7 @@ async def test_app_store_reviews_have_no_time_of_change_their_words_tell(vendor:
     assert [m.text for m in taken] == ["SECRET açılmıyor", "yeni açılmıyor"]
     assert taken[1].event is not None
     header = jwt.get_unverified_header(
-        vendor.asked[0].headers["authorization"].removeprefix("Bearer ")
+        vendor.requests[0].headers["authorization"].removeprefix("Bearer ")
     )
     assert (header["kid"], header["alg"]) == ("K", "ES256")
 

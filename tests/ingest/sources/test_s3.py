@@ -17,9 +17,9 @@ from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Retry
+from tests.support.ingesting import ingesting
 from tests.support.messages import MemoryCursors
-from tests.support.s3 import ACCESS, BUCKET, S3, SECRET, etag
-from tests.support.servers import ingesting
+from tests.support.servers.s3 import ACCESS, BUCKET, S3, SECRET, etag
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -15,6 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from cli.up.ports import free_port
 from ingest.channels.email import Account
 from ingest.intake.cursors import Cursors
 from ingest.parser_pool.pool import ParserPool
@@ -29,8 +30,11 @@ from schemas import topics
 from schemas.message import Message
 from tests.ingest.parser_pool.test_pool import COMMAND
 from tests.runtime.archive.test_archive import bucket_settings
-from tests.support.s3 import S3
-from tests.support.servers import Dovecot, Up, broker, free_port, ingesting, published
+from tests.support.ingesting import ingesting
+from tests.support.servers.broker import read_topic, start_broker
+from tests.support.servers.dovecot import Dovecot
+from tests.support.servers.local_profile import LocalProfile
+from tests.support.servers.s3 import S3
 from tests.support.waiting import until, wait
 
 QUICK = ParsersSettings(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
@@ -69,7 +73,7 @@ async def test_poisoned_mails_between_good_ones_hold_nothing_up(
         password="secret",
         poll=timedelta(milliseconds=200),
     )
-    with broker() as kafka:
+    with start_broker() as kafka:
         async with (
             ParserPool(QUICK, COMMAND) as parsers,
             ingesting(kafka, timedelta(seconds=10), parsers) as ingest,
@@ -91,7 +95,7 @@ async def test_poisoned_mails_between_good_ones_hold_nothing_up(
             await until("the cursor is behind the last mail", passed, 60)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            messages = [m async for m in published(kafka, topics.MESSAGES.name, Message)]
+            messages = [m async for m in read_topic(kafka, topics.MESSAGES.name, Message)]
     failed = {m.subject for m in messages if "unreadable" in m.repaired}
     assert failed == set(FAILS)
     assert len(messages) == len(subjects) + 1
@@ -113,7 +117,7 @@ async def test_a_mailbox_waits_at_a_long_mail_while_the_bucket_is_away_and_loses
         poll=timedelta(milliseconds=200),
     )
     archive = open_archive(bucket_settings(tmp_path, s3.url))
-    with broker() as kafka:
+    with start_broker() as kafka:
         async with ingesting(kafka, timedelta(seconds=10)) as parts:
             ingest = dataclasses.replace(parts, archive=archive)
             health, clock = Health("ingest"), SystemClock()
@@ -133,7 +137,7 @@ async def test_a_mailbox_waits_at_a_long_mail_while_the_bucket_is_away_and_loses
             task = asyncio.create_task(runner.run("email", "a", account))
 
             async def subjects() -> list[str]:
-                records = published(kafka, topics.MESSAGES.name, Message)
+                records = read_topic(kafka, topics.MESSAGES.name, Message)
                 return [message.subject async for message in records]
 
             async def short_ones() -> bool:
@@ -173,7 +177,7 @@ def _silent() -> Iterator[int]:
 
 
 @pytest.fixture
-def up(dovecot: Dovecot, box: str, tmp_path: Path) -> Iterator[Up]:
+def up(dovecot: Dovecot, box: str, tmp_path: Path) -> Iterator[LocalProfile]:
     """The local profile with one mailbox that is there and four that can't be read."""
     lmtp = free_port()
     with _silent() as silent:
@@ -187,7 +191,7 @@ def up(dovecot: Dovecot, box: str, tmp_path: Path) -> Iterator[Up]:
             f'\n[channels.email.{name}]\ntls = false\ntimeout = "2s"\nuser = "{box}"\n{lines}\n'
             for name, lines in away.items()
         )
-        profile = Up(
+        profile = LocalProfile(
             tmp_path,
             f"""
 [mail_door]
@@ -232,7 +236,7 @@ HOSTILE = {
 
 
 def test_sources_that_are_away_keep_neither_the_profile_nor_other_mail_waiting(
-    up: Up, dovecot: Dovecot, box: str
+    up: LocalProfile, dovecot: Dovecot, box: str
 ) -> None:
     mails = {"good": _mail("good", "Kargom nerede?"), **HOSTILE, "last": _mail("last", "Merhaba")}
     for raw in mails.values():

@@ -36,7 +36,7 @@ from tests.support.mail_webhooks import (
     sendgrid,
     ses,
 )
-from tests.support.s3 import ACCESS, BUCKET, S3, SECRET
+from tests.support.servers.s3 import ACCESS, BUCKET, S3, SECRET
 
 VENDORS: list[tuple[Callable[[], Webhook], Callable[..., WebhookRequest]]] = [
     (Mailgun, mailgun),

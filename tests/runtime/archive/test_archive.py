@@ -26,7 +26,7 @@ from runtime.settings.load import load
 from runtime.settings.structs import ArchiveSettings, Settings
 from schemas.errors import ConfigError, Unavailable
 from schemas.message import Raw
-from tests.support.s3 import ACCESS, BUCKET, S3, SECRET
+from tests.support.servers.s3 import ACCESS, BUCKET, S3, SECRET
 from tests.support.waiting import until
 
 Open = Callable[[], Archive]

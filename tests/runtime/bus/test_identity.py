@@ -10,7 +10,7 @@ import msgspec
 
 from runtime.bus.identity import claim_identity
 from runtime.settings.structs import KafkaSettings, Settings
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 
 HOLD = """
 import sys, time

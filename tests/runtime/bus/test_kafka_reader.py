@@ -16,7 +16,7 @@ from runtime.bus.readers import create_reader, fetch_group_offset
 from runtime.clock import SystemClock
 from schemas import topics
 from schemas.errors import Retry
-from tests.support.servers import broker, process_of
+from tests.support.servers.broker import broker_process, start_broker
 from tests.support.waiting import until
 from workers.replies.sent_acknowledgements import SentAcknowledgements
 
@@ -37,7 +37,7 @@ async def _duration(call: Awaitable[object]) -> float:
 
 @pytest.mark.certify
 async def test_no_call_of_a_reader_outlasts_a_frozen_broker() -> None:
-    with broker() as settings:
+    with start_broker() as settings:
         kafka = settings.kafka
         partition = TopicPartition(TOPIC, 0)
         member = create_reader(kafka, TOPIC, group="test", client_id="test")
@@ -47,7 +47,7 @@ async def test_no_call_of_a_reader_outlasts_a_frozen_broker() -> None:
         sent = SentAcknowledgements(kafka, timedelta(days=1), Lag("test"))
         await sent.catch_up(now, now)
 
-        frozen = process_of(settings)
+        frozen = broker_process(settings)
         frozen.suspend()
         try:
             await until("it is frozen", lambda: frozen.status() == psutil.STATUS_STOPPED)

@@ -12,7 +12,7 @@ import pytest
 from cli.up.ports import free_port
 from runtime.store import migrate
 from schemas.errors import ConfigError
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 from workers.run import MIGRATIONS
 
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from runtime.health.checks import Health
 from runtime.health.ops_server import serve_ops
 from runtime.settings.structs import OpsSettings
-from tests.support.servers import wait
+from tests.support.waiting import wait
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from runtime.http.public_client import PublicClient, is_public
 from schemas.errors import Rejected, Retry
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def test_a_vendor_that_leads_us_home_is_not_followed(
     vendor.says("/a", b"", status=302, headers={"Location": "https://127.0.0.1/geheim"})
     with pytest.raises(Rejected, match="not an address of the public Internet"):
         await web.get(f"{vendor.url}/a", own=vendor.url)
-    assert other.asked == []
+    assert other.requests == []
     other.stop()
 
 
@@ -111,7 +111,7 @@ async def test_the_token_goes_to_the_operators_host_alone(
     vendor.says("/b", b"x")
     secret = {"authorization": "Bearer t"}
     assert await web.get(f"{vendor.url}/a", own=vendor.url, secret=secret) == b"x"
-    assert [a.headers.get("authorization") for a in vendor.asked] == ["Bearer t", "Bearer t"]
+    assert [a.headers.get("authorization") for a in vendor.requests] == ["Bearer t", "Bearer t"]
     vendor.says("/loop", b"", status=302, headers={"Location": "/loop"})
     with pytest.raises(Rejected, match="redirects"):
         await web.get(f"{vendor.url}/loop", own=vendor.url)

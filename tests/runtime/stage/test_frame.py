@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from runtime.stage import frame
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 
 Work = Callable[[], Awaitable[None]]
 

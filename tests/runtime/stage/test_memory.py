@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 
 _FLOOD = """
 import sys

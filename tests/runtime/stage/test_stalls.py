@@ -27,7 +27,8 @@ from runtime.settings.structs import OpsSettings, Settings
 from runtime.stage.watchdog import STALLED_EXIT_CODE, Watchdog
 from schemas import envelope, topics
 from tests.support.messages import message, policy
-from tests.support.servers import ROOT, broker
+from tests.support.paths import ROOT
+from tests.support.servers.broker import start_broker
 from tests.support.waiting import wait
 from workers.recorder.loop import Recorder
 from workers.run import MIGRATIONS
@@ -39,7 +40,7 @@ PATIENCE = timedelta(seconds=1.2)
 @pytest.fixture(scope="module")
 def stalling() -> Iterator[Settings]:
     """A broker for the tests here, and settings with a short patience."""
-    with broker() as settings:
+    with start_broker() as settings:
         yield msgspec.structs.replace(settings, ops=OpsSettings(stall=PATIENCE))
 
 

@@ -23,7 +23,7 @@ from schemas.errors import ConfigError, Unavailable
 from tests.runtime.health.test_endings import tokens
 from tests.runtime.topics.test_creation import MESSAGES, WANTED, run, start
 from tests.support.cluster.brokers import Brokers
-from tests.support.servers import JARS
+from tests.support.paths import JARS
 from tests.support.waiting import wait
 
 pytestmark = pytest.mark.certify

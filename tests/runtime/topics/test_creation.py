@@ -21,7 +21,8 @@ from runtime.topics.creation import check_created, check_promises, check_topics,
 from schemas import topics
 from schemas.routing.departments import DEFAULT
 from tests.conftest import empty_topics
-from tests.support.servers import ROOT, OneBroker
+from tests.support.paths import ROOT
+from tests.support.servers.broker import SharedBroker
 from tests.support.waiting import wait
 
 WANTED = topics.all_topics(tuple(DEFAULT))
@@ -29,7 +30,7 @@ MESSAGES = topics.MESSAGES.name
 
 
 @pytest.fixture(scope="module")
-def kafka(brokers: list[OneBroker]) -> Settings:
+def kafka(brokers: list[SharedBroker]) -> Settings:
     """The shared broker with every topic; a test puts back what it changes."""
     return empty_topics(brokers)
 

@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from cli.up import kafka as kafka_local
 from cli.up.ports import free_port
-from tests.support.servers import JARS
+from tests.support.paths import JARS
 from tests.support.waiting import wait
 
 NODES = (1, 2, 3)

@@ -27,9 +27,10 @@ from schemas import topics
 from schemas.routing.departments import DEFAULT
 from tests.support.cluster.brokers import Brokers
 from tests.support.cluster.supervised import Exit, Stage
-from tests.support.mail_sink import MailSink
+from tests.support.paths import ROOT
 from tests.support.redis.servers import Valkey
-from tests.support.servers import ROOT, Postgres
+from tests.support.servers.mail_sink import MailSink
+from tests.support.servers.postgres import Postgres
 from tests.support.waiting import wait
 
 COMMANDS = {

@@ -20,7 +20,7 @@ from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.decision import Decision, Due, WorkItem
 from schemas.outcome import Outcome
-from tests.support.servers import ROOT
+from tests.support.paths import ROOT
 from workers.desk_feed.feed import Feed
 
 

@@ -11,7 +11,7 @@ from runtime.settings.structs import RedisSettings
 from schemas.base import Record
 from schemas.outcome import Outcome, closed_messages
 from schemas.topics import AnyTopic
-from tests.support.servers import valkey
+from tests.support.redis.servers import start_valkey
 from workers.desk_queue.queue import DeskQueue
 from workers.desk_queue.values import Closing, OffsetRange
 
@@ -19,7 +19,7 @@ from workers.desk_queue.values import Closing, OffsetRange
 @pytest.fixture(scope="module")
 def server() -> Iterator[int]:
     """Yield the port of a Valkey for the tests of a module."""
-    with valkey() as port:
+    with start_valkey() as port:
         yield port
 
 

@@ -90,6 +90,17 @@ def valkeys(count: int = 1, *options: str) -> Iterator[list[Valkey]]:
 
 
 @contextlib.contextmanager
+def start_valkey(port: int | None = None) -> Iterator[int]:
+    """Run one server, and yield its port."""
+    server = Valkey(port=port or 0)
+    try:
+        server.start()
+        yield server.port
+    finally:
+        server.stop()
+
+
+@contextlib.contextmanager
 def sentinels(
     primary: Valkey, count: int, quorum: int, *, down_ms: int, password: str = ""
 ) -> Iterator[list[str]]:

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from schemas.errors import Rejected, Retry
 from tests.support.replies import REPLY, action_of, pem, reply_to
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 
 async def test_a_review_is_answered_again_over_the_first_answer(vendor: Vendor) -> None:

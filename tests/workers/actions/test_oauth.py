@@ -6,7 +6,7 @@ import pytest
 
 from schemas.errors import Rejected, Retry
 from tests.support.replies import action_of, reply_to
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 from workers.actions.protocol import Unconfirmed
 
 

@@ -16,12 +16,13 @@ from aiosmtpd.controller import Controller
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.up.ports import free_port
 from schemas.errors import Rejected
 from schemas.message import Handle, Party
 from schemas.outcome import Reply
 from tests.support.hostile_mail import ADDRESSES, HOSTILE, IDS, PLAIN, check, mails
 from tests.support.messages import NOW
-from tests.support.servers import ROOT, free_port
+from tests.support.paths import ROOT
 from workers.actions import outgoing_mail
 from workers.actions.outgoing_mail import OutgoingMail, UnsafeMail, clean_address
 from workers.actions.reply_email import EmailReplyAccount, ReplyEmail, compose

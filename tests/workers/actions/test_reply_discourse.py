@@ -4,7 +4,7 @@ import pytest
 
 from schemas.errors import Rejected, Retry
 from tests.support.replies import REPLY, action_of, reply_to
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 
 async def test_a_forum_is_answered_under_the_post(vendor: Vendor) -> None:
@@ -12,7 +12,11 @@ async def test_a_forum_is_answered_under_the_post(vendor: Vendor) -> None:
     settings = action.account(url=vendor.url, username="destek", api_key="k")
     vendor.says("/posts.json", {"id": 7})
     assert await action.send(reply_to("3|2"), settings, b"") == "post 7"
-    assert vendor.asked[0].json() == {"topic_id": 3, "raw": REPLY.text, "reply_to_post_number": 2}
+    assert vendor.requests[0].json() == {
+        "topic_id": 3,
+        "raw": REPLY.text,
+        "reply_to_post_number": 2,
+    }
     for status, body, kind in (
         (429, {"extras": {"wait_seconds": 44}}, Retry),
         (422, {"errors": ["too short"]}, Rejected),

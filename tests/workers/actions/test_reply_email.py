@@ -9,9 +9,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
+from cli.up.ports import free_port
 from schemas.errors import Retry
 from tests.support.replies import reply_to
-from tests.support.servers import Vendor, free_port
+from tests.support.servers.vendor import Vendor
 from workers.actions import reply_email
 from workers.actions.protocol import ServerAway
 

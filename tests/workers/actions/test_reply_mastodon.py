@@ -6,7 +6,7 @@ import pytest
 
 from schemas.errors import Retry
 from tests.support.replies import action_of, reply_to
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 from workers.actions.protocol import Unconfirmed
 
 
@@ -27,4 +27,4 @@ async def test_a_post_is_not_sent_again_once_the_server_forgot_its_key(vendor: V
         ("@ali@x.example", "@ali @\u2060ali@x.example"),
     ):
         await action.send(reply_to("1|ali|public", text=text, at=now), settings, b"")
-        assert vendor.asked[-1].json()["status"] == status
+        assert vendor.requests[-1].json()["status"] == status

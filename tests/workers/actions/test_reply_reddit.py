@@ -4,7 +4,7 @@ import pytest
 
 from schemas.errors import Rejected, Retry
 from tests.support.replies import action_of, reply_to
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 
 @pytest.mark.parametrize(("code", "kind"), [("RATELIMIT", Retry), ("THREAD_LOCKED", Rejected)])

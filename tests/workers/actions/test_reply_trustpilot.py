@@ -4,7 +4,7 @@ import pytest
 
 from schemas.errors import Rejected, Retry
 from tests.support.replies import action_of, reply_to
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 
 async def test_a_business_review_is_answered_in_a_users_name(vendor: Vendor) -> None:

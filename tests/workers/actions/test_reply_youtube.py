@@ -4,7 +4,7 @@ import pytest
 
 from schemas.errors import Retry
 from tests.support.replies import action_of, reply_to
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 
 async def test_a_quota_that_is_used_up_is_waited_for(vendor: Vendor) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.replies import REPLY, account_for, reply_to
-from tests.support.servers import Vendor
+from tests.support.servers.vendor import Vendor
 
 SENT: list[tuple[str, str, dict[str, Any], str, dict[str, Any], Any, str]] = [
     (
@@ -176,7 +176,7 @@ async def test_an_answer_is_what_the_vendor_documents(
     vendor.says(path, answer)
     action, settings = account_for(channel, vendor)
     assert detail in await action.send(reply_to(target, **changes), settings, b"")
-    (request,) = vendor.asked
+    (request,) = vendor.requests
     assert request.json() == body
     if channel == "viber":
         assert request.headers["x-viber-auth-token"] == "t"
@@ -188,4 +188,4 @@ async def test_people_may_answer_for_seven_days_where_meta_allows_it(vendor: Ven
     vendor.says("/900/messages", {"message_id": "m2"})
     action, settings = account_for("messenger", vendor, human_agent=True)
     await action.send(reply_to("900/31"), settings, b"")
-    assert vendor.asked[0].json()["tag"] == "HUMAN_AGENT"
+    assert vendor.requests[0].json()["tag"] == "HUMAN_AGENT"

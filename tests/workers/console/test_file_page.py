@@ -13,7 +13,7 @@ from schemas.message import Attachment
 from tests.runtime.archive.test_archive import bucket_settings
 from tests.support.console import TOKENS, api, everywhere, recorded
 from tests.support.desk.open_queue import redis, server
-from tests.support.s3 import S3
+from tests.support.servers.s3 import S3
 from workers.console.api import Api
 from workers.console.app import app
 from workers.recorder.rows import Rows, add_record

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.support.browser import LAYOUTS, browser, check_page, shot, signed_in_address
-from tests.support.servers import PERSONAL_TOKEN, Up
+from tests.support.servers.local_profile import PERSONAL_TOKEN, LocalProfile
 from workers.console.sentences import SENTENCES
 from workers.console.texts import Texts
 
@@ -18,7 +18,9 @@ __all__ = ["browser"]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=["desk light tr", "phone dark en"])
-async def test_every_page_is_accessible(road: Up, browser: Browser, layout: dict[str, Any]) -> None:
+async def test_every_page_is_accessible(
+    road: LocalProfile, browser: Browser, layout: dict[str, Any]
+) -> None:
     sent = road.send(
         "Faturam yanlış, 12,50 TL fazla ücret kesilmiş", uuid.uuid4().hex, subject="Fatura"
     )
@@ -55,7 +57,9 @@ async def test_every_page_is_accessible(road: Up, browser: Browser, layout: dict
     await context.close()
 
 
-async def test_a_message_is_tried_and_its_whole_decision_shown(road: Up, browser: Browser) -> None:
+async def test_a_message_is_tried_and_its_whole_decision_shown(
+    road: LocalProfile, browser: Browser
+) -> None:
     context = await browser.new_context(locale="tr-TR")
     page = await context.new_page()
     await page.goto(signed_in_address(road, "/rules"))
@@ -78,7 +82,7 @@ async def test_a_message_is_tried_and_its_whole_decision_shown(road: Up, browser
 
 
 async def test_personal_numbers_are_shown_to_who_has_the_right_alone(
-    road: Up, browser: Browser
+    road: LocalProfile, browser: Browser
 ) -> None:
     text = "Kimlik numaram 10000000146, IBAN TR33 0006 1005 1978 6457 8413 26, faturam yanlış"
     sent = road.send(text, uuid.uuid4().hex, subject="10000000146")
@@ -106,7 +110,7 @@ async def test_personal_numbers_are_shown_to_who_has_the_right_alone(
 
 
 async def test_an_old_message_of_a_long_conversation_hides_its_numbers_too(
-    road: Up, browser: Browser
+    road: LocalProfile, browser: Browser
 ) -> None:
     root = uuid.uuid4().hex
     first = road.send(
@@ -123,7 +127,9 @@ async def test_an_old_message_of_a_long_conversation_hides_its_numbers_too(
     await context.close()
 
 
-async def test_a_call_is_entered_by_hand_and_found_at_the_desk(road: Up, browser: Browser) -> None:
+async def test_a_call_is_entered_by_hand_and_found_at_the_desk(
+    road: LocalProfile, browser: Browser
+) -> None:
     context = await browser.new_context(locale="tr-TR")
     page = await context.new_page()
     await page.goto(signed_in_address(road, "/entry"))
@@ -141,7 +147,9 @@ async def test_a_call_is_entered_by_hand_and_found_at_the_desk(road: Up, browser
     await context.close()
 
 
-async def test_without_a_token_there_is_only_the_login(road: Up, browser: Browser) -> None:
+async def test_without_a_token_there_is_only_the_login(
+    road: LocalProfile, browser: Browser
+) -> None:
     context = await browser.new_context(locale="tr-TR")
     page = await context.new_page()
     for path in ("/", "/messages", "/desk/billing", "/flow/live"):
@@ -159,7 +167,7 @@ async def test_without_a_token_there_is_only_the_login(road: Up, browser: Browse
     await context.close()
 
 
-async def test_a_forged_form_is_refused(road: Up, browser: Browser) -> None:
+async def test_a_forged_form_is_refused(road: LocalProfile, browser: Browser) -> None:
     context = await browser.new_context()
     page = await context.new_page()
     await page.goto(signed_in_address(road))
@@ -170,7 +178,9 @@ async def test_a_forged_form_is_refused(road: Up, browser: Browser) -> None:
     await context.close()
 
 
-async def test_an_agent_works_an_item_by_keyboard_alone(road: Up, browser: Browser) -> None:
+async def test_an_agent_works_an_item_by_keyboard_alone(
+    road: LocalProfile, browser: Browser
+) -> None:
     sent = road.send("Basın bülteni için gazeteci olarak yazıyorum", uuid.uuid4().hex)
     road.message(sent["id"], lambda m: m["decision"])
     context = await browser.new_context(locale="tr-TR")
@@ -200,7 +210,9 @@ async def test_an_agent_works_an_item_by_keyboard_alone(road: Up, browser: Brows
     await context.close()
 
 
-async def test_the_flow_page_shows_a_new_message_by_itself(road: Up, browser: Browser) -> None:
+async def test_the_flow_page_shows_a_new_message_by_itself(
+    road: LocalProfile, browser: Browser
+) -> None:
     context = await browser.new_context(locale="en-GB")
     page = await context.new_page()
     await page.goto(signed_in_address(road))
@@ -219,7 +231,7 @@ def test_every_word_is_there_in_both_languages() -> None:
 
 
 async def test_a_mails_files_can_be_saved_and_what_was_refused_can_not(
-    road: Up, browser: Browser
+    road: LocalProfile, browser: Browser
 ) -> None:
     native, evil = f"<{uuid.uuid4().hex}@x>", b"<script>alert(1)</script>"
     bomb = gzip.compress(bytes(200_000_000), 9)

@@ -13,7 +13,7 @@ import pytest
 from runtime.settings.structs import RedisSettings, Settings
 from tests.support.desk.feeding import RunningFeed, feed_process, produce, resolved, work_item
 from tests.support.redis.servers import Valkey
-from tests.support.servers import process_of
+from tests.support.servers.broker import broker_process
 from tests.support.waiting import until, wait
 from workers.desk_queue.queue import P
 
@@ -111,7 +111,7 @@ async def test_a_feed_waits_for_kafka_and_is_back_within_ten_seconds(
     settings = msgspec.structs.replace(
         kafka, redis=RedisSettings(url=f"redis://127.0.0.1:{server.port}/0")
     )
-    running, broker = RunningFeed(settings), process_of(kafka)
+    running, broker = RunningFeed(settings), broker_process(kafka)
     async with running as feed:
         await until("it reads", lambda: feed.owned)
         broker.suspend()

@@ -27,7 +27,8 @@ from schemas.message import Automatic, Bounce
 from schemas.outcome import Outcome, Reply
 from schemas.text import reply_token
 from tests.support.messages import NOW, message, policy
-from tests.support.servers import broker, published, valkey
+from tests.support.redis.servers import start_valkey
+from tests.support.servers.broker import read_topic, start_broker
 from tests.support.waiting import until
 from workers.replies.acknowledge import Acknowledger
 from workers.replies.bounces import BounceReporter
@@ -39,7 +40,7 @@ KEY = b"0123456789abcdef01234567"
 @pytest.fixture(scope="module")
 def settings() -> Iterator[Settings]:
     """A broker and a Redis for the tests of this file; a mail server is named, and never used."""
-    with broker() as kafka, valkey() as port:
+    with start_broker() as kafka, start_valkey() as port:
         yield msgspec.structs.replace(
             kafka,
             redis=RedisSettings(url=f"redis://127.0.0.1:{port}/0"),
@@ -102,7 +103,7 @@ async def _acknowledged(settings: Settings, *messages: str) -> list[str]:
     """Return the messages of all acknowledgements, once those of `messages` are among them."""
 
     async def read() -> Any:
-        replies = [r async for r in published(settings, topics.REPLIES.name, Reply)]
+        replies = [r async for r in read_topic(settings, topics.REPLIES.name, Reply)]
         acknowledged = [reply.message for reply in replies]
         return acknowledged if set(messages) <= set(acknowledged) else None
 
@@ -225,7 +226,7 @@ async def test_a_bounce_waits_for_the_store_and_then_names_the_item_of_its_reply
     working = asyncio.ensure_future(run_beside_a_recorder())
 
     async def both() -> Any:
-        outcomes = [o async for o in published(settings, topics.OUTCOMES.name, Outcome)]
+        outcomes = [o async for o in read_topic(settings, topics.OUTCOMES.name, Outcome)]
         returned = {o.department: o for o in outcomes if o.kind == "undeliverable"}
         return returned if len(returned) == 2 else None
 

@@ -26,8 +26,10 @@ from schemas import topics
 from schemas.outcome import Outcome, Reply
 from schemas.state.delivery import Delivery
 from schemas.topics import AnyTopic
+from tests.support.redis.servers import start_valkey
 from tests.support.reply_office import Office, received, sending, wait_until_read, worker_process
-from tests.support.servers import Smtp, broker, published, valkey
+from tests.support.servers.broker import read_topic, start_broker
+from tests.support.servers.smtp import Smtp
 from tests.support.waiting import until
 from workers.sender.lanes import MAX_RUNNING
 from workers.sender.lost_tries import LEASE_S
@@ -37,7 +39,7 @@ from workers.sender.reply_sender import GROUP
 @pytest.fixture(scope="module")
 async def office() -> AsyncIterator[Office]:
     """One broker and one Redis for all tests of this file."""
-    with broker() as kafka, valkey() as port:
+    with start_broker() as kafka, start_valkey() as port:
         settings = msgspec.structs.replace(
             kafka, redis=RedisSettings(url=f"redis://127.0.0.1:{port}/0")
         )
@@ -201,7 +203,7 @@ async def test_a_reply_that_waits_too_long_or_has_lost_its_text_is_undeliverable
         identifiers = {reply.id for reply in replies}
 
         async def read() -> Any:
-            outcomes = published(office.settings, topics.OUTCOMES.name, Outcome)
+            outcomes = read_topic(office.settings, topics.OUTCOMES.name, Outcome)
             ended = {o.reply: o async for o in outcomes if o.reply in identifiers}
             return ended if len(ended) == len(identifiers) else None
 

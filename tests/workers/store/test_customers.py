@@ -21,7 +21,7 @@ from schemas.message import Handle, HandleKind, Message, Party
 from schemas.state.link import Link, node, pair
 from tests.support.browser import LAYOUTS, browser, check_page, shot, signed_in_address
 from tests.support.messages import NOW, message, policy
-from tests.support.servers import Up
+from tests.support.servers.local_profile import LocalProfile
 from tests.support.waiting import wait
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import write_rows
@@ -240,7 +240,7 @@ def test_handles_are_nodes_whatever_their_case() -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=["desk light tr", "phone dark en"])
 async def test_an_agent_asks_links_and_unlinks_on_the_page(
-    road: Up, browser: Browser, layout: dict[str, Any]
+    road: LocalProfile, browser: Browser, layout: dict[str, Any]
 ) -> None:
     digits = f"{uuid.uuid4().int % 10**6:06}"
     number = f"+90532{digits[:3]}{digits[2:6]}"
@@ -292,7 +292,7 @@ async def test_an_agent_asks_links_and_unlinks_on_the_page(
     await context.close()
 
 
-def test_programs_ask_and_link_too(road: Up) -> None:
+def test_programs_ask_and_link_too(road: LocalProfile) -> None:
     digits = uuid.uuid4().hex[:8]
     a, b = (
         road.send("Faturam", uuid.uuid4().hex, sender={"email": f"{n}{digits}@ornek.example"})

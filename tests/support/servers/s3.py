@@ -1,7 +1,7 @@
 """A small server that speaks Amazon S3's protocol: ListObjectsV2, GetObject, HeadObject and PutObject
-with If-None-Match, signatures checked.
+with If-None-Match. It checks the signatures.
 
-Source: docs.aws.amazon.com, Amazon S3 API reference; Signature Version 4.
+The source is docs.aws.amazon.com, Amazon S3 API reference and Signature Version 4.
 """
 
 import hashlib
@@ -69,9 +69,9 @@ class S3:
         self._server.shutdown()
         self._server.server_close()
 
-    def put(self, key: str, body: bytes, at: datetime) -> None:
+    def put(self, key: str, body: bytes, modified: datetime) -> None:
         """Lay an object into the bucket."""
-        self.objects[key] = (body, at)
+        self.objects[key] = (body, modified)
 
     def write(
         self, target: str, headers: dict[str, str], body: bytes
@@ -111,17 +111,20 @@ class S3:
         if key not in self.objects:
             return 404, {}, b"<Error><Code>NoSuchKey</Code></Error>"
         self.gets.append(key)
-        body, at = self.objects[key]
-        told = {"ETag": f'"{etag(body)}"', "Last-Modified": format_datetime(at, usegmt=True)}
-        told |= {f"x-amz-meta-{k}": v for k, v in self.metadata.items()}
+        body, modified = self.objects[key]
+        fields = {
+            "ETag": f'"{etag(body)}"',
+            "Last-Modified": format_datetime(modified, usegmt=True),
+        }
+        fields |= {f"x-amz-meta-{k}": v for k, v in self.metadata.items()}
         if span := lower.get("range"):
             first, _, last = span.removeprefix("bytes=").partition("-")
             if int(first) >= len(body):
                 return 416, {}, b"<Error><Code>InvalidRange</Code></Error>"
-            part = body[int(first) : int(last) + 1]
-            until = int(first) + len(part) - 1
-            return 206, told | {"Content-Range": f"bytes {first}-{until}/{len(body)}"}, part
-        return 200, told, body
+            chunk = body[int(first) : int(last) + 1]
+            until = int(first) + len(chunk) - 1
+            return 206, fields | {"Content-Range": f"bytes {first}-{until}/{len(body)}"}, chunk
+        return 200, fields, body
 
     def _listed(self, query: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         self.lists += 1
@@ -158,8 +161,8 @@ def etag(body: bytes) -> str:
 def signed(target: str, headers: dict[str, str], method: str = "GET") -> bool:
     """Say whether a request bears a valid signature of version 4."""
     scheme, _, rest = headers.get("authorization", "").partition(" ")
-    told = dict(p.strip().partition("=")[::2] for p in rest.split(","))
-    credential = told.get("Credential", "").split("/")
+    fields = dict(p.strip().partition("=")[::2] for p in rest.split(","))
+    credential = fields.get("Credential", "").split("/")
     if scheme != "AWS4-HMAC-SHA256" or len(credential) != 5 or credential[0] != ACCESS:
         return False
     parts = urlsplit(target)
@@ -167,7 +170,7 @@ def signed(target: str, headers: dict[str, str], method: str = "GET") -> bool:
         f"{quote(k, safe='-_.~')}={quote(v, safe='-_.~')}"
         for k, v in sorted(parse_qsl(parts.query, keep_blank_values=True))
     )
-    names = told["SignedHeaders"].split(";")
+    names = fields["SignedHeaders"].split(";")
     lines = "".join(f"{n}:{' '.join(headers[n].split())}\n" for n in names)
     request = "\n".join(
         (
@@ -191,4 +194,4 @@ def signed(target: str, headers: dict[str, str], method: str = "GET") -> bool:
     key = f"AWS4{SECRET}".encode()
     for word in credential[1:]:
         key = hmac.digest(key, word.encode(), "sha256")
-    return hmac.compare_digest(hmac.digest(key, text.encode(), "sha256").hex(), told["Signature"])
+    return hmac.compare_digest(hmac.digest(key, text.encode(), "sha256").hex(), fields["Signature"])

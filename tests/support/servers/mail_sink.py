@@ -1,22 +1,19 @@
-"""A mail server that counts what it takes, and that can be away and come back on its port.
-
-Before: workers/actions/reply_email.py. After: a test counts each customer's answers.
-"""
+"""A mail server that counts its mails, and that can be away and come back on its port."""
 
 import threading
 from collections import Counter
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
-from typing import Any
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from cli.up.ports import free_port
 
 
 class MailSink:
-    """Counts mails by their own text, so that the same answer twice is seen as two."""
+    """Counts mails by their own text, so that the same answer twice counts as two."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -25,8 +22,10 @@ class MailSink:
         self._lock = threading.Lock()
         self._controller: Controller | None = None
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        mail = BytesParser(policy=policy.default).parsebytes(envelope.original_content)
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        mail = BytesParser(policy=policy.default).parsebytes(envelope.original_content or b"")
         assert isinstance(mail, EmailMessage)
         body = mail.get_body(("plain",))
         text = body.get_content() if body is not None else ""
@@ -47,7 +46,7 @@ class MailSink:
         return self
 
     def stop(self) -> None:
-        """Refuse connections until `start`; what was counted stays."""
+        """Refuse connections until `start`; its counts stay."""
         if self._controller is not None:
             self._controller.stop()
             self._controller = None
