@@ -70,7 +70,6 @@ def reply(root: str, parent: str = "") -> dict[str, Any]:
     }
 
 
-SAMPLE = post("SECRET faturam yanlış")
 OWN = f"at://{ME}/app.bsky.feed.post/1"
 
 

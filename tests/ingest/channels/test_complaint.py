@@ -48,13 +48,6 @@ def standard(body: bytes, stamp: str = STAMP, versions: str = "v1") -> WebhookRe
     return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=body)
 
 
-def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
-    return standard(json.dumps(item()).encode())
-
-
-SAMPLE = Complaint().take(json.dumps(item(text="SECRET faturam yanlış")).encode()).deliveries[0]
-
-
 def _tools(now: datetime = NOW) -> WebhookContext:
     return WebhookContext(now=now, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
 

@@ -53,13 +53,6 @@ def call(raw: bytes, event: str = "post_created", **headers: str) -> WebhookRequ
     return WebhookRequest(method="POST", path="/", query={}, headers=told | headers, body=raw)
 
 
-def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
-    return call(body())
-
-
-SAMPLE = Discourse().take(body(raw="SECRET faturam yanlış")).deliveries[0]
-
-
 async def _parsed(raw: bytes, event: str = "post_created", settings: Account = ACCOUNT) -> Message:
     (one,) = (await Discourse().receive(call(raw, event), ACCOUNT, TOOLS)).deliveries
     delivery = Delivery(raw=one, account="a", received_at=NOW)

@@ -37,9 +37,6 @@ def filled(files: tuple[tuple[str, bytes], ...] = (), **fields: str) -> bytes:
     return b"multipart/form-data; boundary=B\n" + b"".join(parts) + b"--B--\r\n"
 
 
-SAMPLE = filled(text="SECRET faturam yanlış")
-
-
 def _parsed(raw: bytes) -> Parsed:
     return Form().parse(
         Delivery(raw=raw, account="a", received_at=NOW), Context(brand="d", settings=Account())

@@ -1,17 +1,14 @@
 """LINE: signatures, several events a call, taps, unsending, files."""
 
-import base64
-import hmac
 import json
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.line import Account, Line
-from ingest.webhook import WebhookRequest, WebhookResult
+from ingest.webhook import WebhookResult
 from runtime.http.public_client import PublicClient
 from schemas.errors import Rejected
 from tests.support.servers.vendor import Vendor
@@ -36,16 +33,6 @@ def text(said: str = "kargom gelmedi", number: str = "100", **more: Any) -> dict
 
 def body(*events: Any) -> bytes:
     return json.dumps({"destination": "U0", "events": list(events)}).encode()
-
-
-def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
-    raw = body(text())
-    mark = base64.b64encode(hmac.new(b"sir-line", raw, sha256).digest()).decode()
-    headers = {"content-type": "application/json", "x-line-signature": mark}
-    return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=raw)
-
-
-SAMPLE = Line().take(body(text("SECRET faturam yanlış"))).deliveries[0]
 
 
 def _parsed(told: dict[str, Any]) -> Parsed:

@@ -46,9 +46,6 @@ def note(number: int = 1, kind: str = "mention", **more: Any) -> dict[str, Any]:
     return {"id": str(number), "type": kind, "status": status(number, **more)}
 
 
-SAMPLE = json.dumps(note(text="<p>SECRET faturam yanlış</p>")).encode()
-
-
 def _parsed(told: Any, settings: Account = ACCOUNT) -> Parsed:
     raw = told if isinstance(told, bytes) else json.dumps(told).encode()
     delivery = Delivery(raw=raw, account="a", received_at=NOW)

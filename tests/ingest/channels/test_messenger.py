@@ -1,9 +1,7 @@
 """Messenger: direct messages, and a Page's comments, posts and mentions."""
 
-import hmac
 import json
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -11,7 +9,6 @@ import pytest
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.messenger import Messenger
 from ingest.vendors.meta_messaging.account import Account
-from ingest.webhook import WebhookRequest
 from schemas.base import message_id
 from schemas.errors import Rejected
 
@@ -41,16 +38,6 @@ def change(field: str = "feed", **value: Any) -> bytes:
     } | value
     entry = {"id": PAGE, "time": MS // 1000, "changes": [{"field": field, "value": told}]}
     return json.dumps({"object": "page", "entry": [entry]}).encode()
-
-
-def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
-    raw = direct(message={"mid": "m1", "text": "ışık faturam"})
-    mark = hmac.new(b"sir-meta", raw, sha256).hexdigest()
-    headers = {"content-type": "application/json", "x-hub-signature-256": f"sha256={mark}"}
-    return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=raw)
-
-
-SAMPLE = Messenger().take(direct(message={"mid": "m1", "text": "SECRET fatura"})).deliveries[0]
 
 
 def _parsed(raw: bytes) -> Parsed:

@@ -23,7 +23,6 @@ from schemas.message import Message
 from tests.support.messages import MemoryCursors
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
-SAMPLE = "Müşteri Temsilcisi: Hoş geldiniz\nMüşteri: SECRET faturam yanlış\n".encode()
 
 
 def call(

@@ -44,13 +44,6 @@ def signed(body: bytes, stamp: str = STAMP, **headers: str) -> WebhookRequest:
     return WebhookRequest(method="POST", path="/", query={}, headers=told | headers, body=body)
 
 
-def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
-    return signed(event())
-
-
-SAMPLE = Slack().take(event(text="SECRET faturam yanlış")).deliveries[0]
-
-
 def _tools(now: datetime = NOW) -> WebhookContext:
     return WebhookContext(now=now, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
 

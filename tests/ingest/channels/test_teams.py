@@ -88,21 +88,11 @@ def call(raw: bytes, said: str = "") -> WebhookRequest:
     return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=raw)
 
 
-SAMPLE = activity(text="SECRET faturam yanlış")
-
-
 def _parsed(raw: bytes) -> Parsed:
     (one,) = Teams().take(raw).deliveries
     return Teams().parse(
         Delivery(raw=one, account="a", received_at=NOW), Context(brand="d", settings=ACCOUNT)
     )
-
-
-def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
-    return call(activity())
-
-
-FETCH = Microsoft()
 
 
 async def _receive(

@@ -11,7 +11,6 @@ from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.telegram import Telegram
 from ingest.channels.telegram.account import Account
 from ingest.source import SourceContext
-from ingest.webhook import WebhookRequest
 from runtime.http.public_client import PublicClient
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
@@ -28,19 +27,6 @@ AYSE = {"id": 501, "is_bot": False, "first_name": "Ayşe", "last_name": "Örnek"
 def update(kind: str = "message", number: int = 7, **more: Any) -> bytes:
     fields = {"message_id": 11, "from": AYSE, "chat": CHAT, "date": int(NOW.timestamp())} | more
     return json.dumps({"update_id": number, kind: fields}).encode()
-
-
-def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
-    headers = {
-        "content-type": "application/json",
-        "x-telegram-bot-api-secret-token": "sir-telegram",
-    }
-    return WebhookRequest(
-        method="POST", path="/", query={}, headers=headers, body=update(text="faturam")
-    )
-
-
-SAMPLE = update(text="SECRET faturam yanlış")
 
 
 def _parsed(raw: bytes) -> Parsed:

@@ -49,13 +49,6 @@ def call(form: dict[str, str], url: str = URL) -> WebhookRequest:
     )
 
 
-def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
-    return call(SMS)
-
-
-SAMPLE = Twilio().take(urlencode(SMS | {"Body": "SECRET faturam yanlış"}).encode()).deliveries[0]
-
-
 def _parsed(form: dict[str, str]) -> Parsed:
     (one,) = Twilio().take(urlencode(form).encode()).deliveries
     return Twilio().parse(

@@ -1,16 +1,13 @@
 """Viber: signatures, kinds of messages, what is none."""
 
-import hmac
 import json
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.viber import Account, Viber
-from ingest.webhook import WebhookRequest
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNT = Account(token="sir-viber")
@@ -25,16 +22,6 @@ def told(event: str = "message", **message: Any) -> bytes:
         "message": {"type": "text", "text": "kargom gelmedi"} | message,
     }
     return json.dumps(body).encode()
-
-
-def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
-    raw = told()
-    mark = hmac.new(b"sir-viber", raw, sha256).hexdigest()
-    headers = {"content-type": "application/json", "x-viber-content-signature": mark}
-    return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=raw)
-
-
-SAMPLE = told(text="SECRET faturam yanlış")
 
 
 def _parsed(raw: bytes) -> Parsed:

@@ -16,6 +16,7 @@ from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
 from runtime.http.public_client import PublicClient
 from schemas.base import message_id
 from schemas.errors import Rejected
+from tests.support.samples.registry import SAMPLES
 from tests.support.servers.vendor import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -59,13 +60,6 @@ def signed(raw: bytes, secret: str = "sir-meta") -> WebhookRequest:
         body=raw,
         headers={"content-type": "application/json", "x-hub-signature-256": f"sha256={mark}"},
     )
-
-
-def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
-    return signed(body(item(text={"body": "ışık faturam"})))
-
-
-SAMPLE = Whatsapp().take(body(item(text={"body": "SECRET faturam yanlış"}))).deliveries[0]
 
 
 def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Parsed:
@@ -307,10 +301,11 @@ async def test_meta_is_answered_its_challenge_only_with_our_word() -> None:
     for query in ({"hub.verify_token": "x"}, {"hub.mode": "unsubscribe"}):
         with pytest.raises(Rejected):
             await Whatsapp().receive(replace(ask, query={**ask.query, **query}), ACCOUNT, tools)
+    call = SAMPLES["whatsapp"].call
     with pytest.raises(Rejected, match="app_secret"):
-        await Whatsapp().receive(CALL(), Account(), tools)
+        await Whatsapp().receive(call, Account(), tools)
     with pytest.raises(Rejected, match="not of these bytes"):
-        await Whatsapp().receive(signed(CALL().body, "other"), ACCOUNT, tools)
+        await Whatsapp().receive(signed(call.body, "other"), ACCOUNT, tools)
 
 
 async def test_a_file_is_asked_for_by_its_id_with_the_token(vendor: Vendor) -> None:

@@ -66,15 +66,6 @@ def mark(data: bytes, secret: bytes = b"sir-x") -> str:
     return "sha256=" + base64.b64encode(hmac.new(secret, data, sha256).digest()).decode()
 
 
-def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
-    raw = activity()
-    headers = {"content-type": "application/json", "x-twitter-webhooks-signature": mark(raw)}
-    return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=raw)
-
-
-SAMPLE = X().take(activity(text="SECRET faturam yanlış")).deliveries[0]
-
-
 def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Parsed:
     (one,) = X().take(raw).deliveries
     return X().parse(

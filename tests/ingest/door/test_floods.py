@@ -27,8 +27,8 @@ from runtime.settings.limits import MIB, LimitsSettings
 from runtime.settings.load import load
 from runtime.settings.structs import MailDoorSettings
 from schemas.errors import ConfigError
-from tests.contract.test_channels import CALLS
 from tests.ingest.door.test_http import TOKENS, opened, raw
+from tests.support.samples.registry import SAMPLES
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow  # they wait for real limits of time
@@ -242,10 +242,10 @@ async def test_a_call_without_its_proof_is_refused_before_its_body_is_read(tmp_p
 
 @pytest.mark.parametrize("name", WEBHOOKS)
 def test_a_hook_names_where_its_proof_is_and_how_large_its_calls_are(name: str) -> None:
-    make, settings = CALLS[name]
-    proofs = WEBHOOKS[name].proof_headers(settings)
-    assert not proofs or any(make().headers.get(header) for header in proofs)
-    assert len(make().body) < WEBHOOKS[name].max_body <= 64 * MIB
+    sample = SAMPLES[name]
+    proofs = WEBHOOKS[name].proof_headers(sample.settings)
+    assert not proofs or any(sample.call.headers.get(header) for header in proofs)
+    assert len(sample.payload) < WEBHOOKS[name].max_body <= 64 * MIB
 
 
 async def test_callers_without_proof_hold_no_more_than_the_limit_together(

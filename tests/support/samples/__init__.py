@@ -1,0 +1,6 @@
+"""Payloads as vendors send them, one folder for each channel and webhook of the registry.
+
+A folder has the payload, `sample.toml` about it, and the answers that the webhook fetches.
+registry.py reads them. In each payload a customer writes WORDS at SAMPLED_AT. No words, people or
+accounts are real; each signature is the one that its vendor makes with the account's secret.
+"""
