@@ -1,7 +1,47 @@
-"""app_store: its sample for the contract; what it is asked and answers is in sources/test_polling.py."""
+"""App Store: the pages of reviews, and reviews whose words changed."""
 
 import json
 
-from tests.ingest.sources import test_polling as polled
+import jwt
 
-SAMPLE = json.dumps(polled.SAMPLES["app_store"]).encode()
+from tests.support.polled import EC_KEY, parse_item, read_all
+from tests.support.samples.registry import SAMPLED_AT, SAMPLES, SECRET_WORD, WORDS
+from tests.support.servers.vendor import Vendor
+
+ITEM = SAMPLES["app_store"].document
+
+
+def test_an_item_gives_words_author_and_rating() -> None:
+    message = parse_item("app_store", ITEM)
+    assert (message.text, message.kind, message.sent_at) == (WORDS, "review", SAMPLED_AT)
+    assert (message.sender.handles[0].kind, message.sender.handles[0].value) == (
+        "handle",
+        "app_store:r1",
+    )
+    assert message.post is not None
+    assert message.post.rating == 0.25
+    assert message.answering is not None
+    assert not message.answering.forbidden
+    assert message.reply_to
+
+
+async def test_other_words_show_that_a_review_changed(vendor: Vendor) -> None:
+    review = ITEM
+    changed = json.loads(json.dumps(review).replace(SECRET_WORD, "yeni"))
+    path = "/v1/apps/9/customerReviews"
+    vendor.says(
+        path,
+        {"data": [review], "links": {"next": f"{vendor.url}{path}?cursor=2"}},
+        {"data": []},
+        {"data": [changed], "links": {"next": "https://boese.example/"}},
+        b"down",
+    )
+    taken, _ = await read_all(
+        "app_store", vendor, app="9", key_id="K", issuer="I", private_key=EC_KEY
+    )
+    assert [m.text for m in taken] == [WORDS, WORDS.replace(SECRET_WORD, "yeni")]
+    assert taken[1].event is not None
+    header = jwt.get_unverified_header(
+        vendor.asked[0].headers["authorization"].removeprefix("Bearer ")
+    )
+    assert (header["kid"], header["alg"]) == ("K", "ES256")

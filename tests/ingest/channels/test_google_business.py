@@ -1,7 +1,48 @@
-"""google_business: its sample for the contract; what it is asked and answers is in sources/test_polling.py."""
+"""Google Business: the reviews of each location, and their changes."""
 
-import json
+from tests.support.polled import OAUTH, parse_item, read_all
+from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
+from tests.support.servers.vendor import Vendor
 
-from tests.ingest.sources import test_polling as polled
+ITEM = SAMPLES["google_business"].document
 
-SAMPLE = json.dumps(polled.SAMPLES["google_business"]).encode()
+
+def test_an_item_gives_words_author_and_rating() -> None:
+    message = parse_item("google_business", ITEM)
+    assert (message.text, message.kind, message.sent_at) == (WORDS, "review", SAMPLED_AT)
+    assert (message.sender.handles[0].kind, message.sender.handles[0].value) == (
+        "handle",
+        "google_business:accounts/1/locations/2/reviews/r1",
+    )
+    assert message.post is not None
+    assert message.post.rating == 0.25
+    assert message.answering is not None
+    assert not message.answering.forbidden
+    assert message.reply_to
+
+
+async def test_locations_are_read_in_turn_and_a_change_is_an_event(vendor: Vendor) -> None:
+    review = ITEM
+    changed = review | {"updateTime": "2026-11-21T09:00:00Z", "comment": "Çok iyi"}
+    vendor.says("/token", {"access_token": "t", "expires_in": 3600})
+    vendor.says(
+        "/v4/accounts/1/locations/2/reviews",
+        {"reviews": [review], "nextPageToken": "n"},
+        {"reviews": []},
+        {"reviews": [changed]},
+        b"down",
+    )
+    vendor.says("/v4/accounts/1/locations/3/reviews", {})
+    taken, _ = await read_all(
+        "google_business",
+        vendor,
+        locations=("accounts/1/locations/2", "accounts/1/locations/3"),
+        token_url=f"{vendor.url}/token",
+        **OAUTH,
+    )
+    assert [(m.event.kind if m.event else "", m.text) for m in taken] == [
+        ("", WORDS),
+        ("edited", "Çok iyi"),
+    ]
+    assert len(vendor.to("/token")) == 1
+    assert parse_item("google_business", review | {"comment": None}).full_text == "[two stars]"

@@ -1,7 +1,41 @@
-"""hepsiburada: its sample for the contract; what it is asked and answers is in sources/test_polling.py."""
+"""Hepsiburada: the customer's turns of an issue."""
 
-import json
+import pytest
 
-from tests.ingest.sources import test_polling as polled
+from schemas.errors import Rejected
+from tests.support.polled import parse_item, read_all
+from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
+from tests.support.servers.vendor import Vendor
 
-SAMPLE = json.dumps(polled.SAMPLES["hepsiburada"]).encode()
+ITEM = SAMPLES["hepsiburada"].document
+
+
+def test_an_item_gives_words_author_and_rating() -> None:
+    message = parse_item("hepsiburada", ITEM)
+    assert (message.text, message.kind, message.sent_at) == (WORDS, "post", SAMPLED_AT)
+    assert (message.sender.handles[0].kind, message.sender.handles[0].value) == (
+        "handle",
+        "hepsiburada:11",
+    )
+    assert message.post is None or message.post.rating is None
+    assert message.answering is not None
+    assert not message.answering.forbidden
+    assert message.reply_to
+
+
+async def test_only_the_customers_turns_are_messages(vendor: Vendor) -> None:
+    issue = ITEM
+    later = issue | {
+        "conversations": [
+            *issue["conversations"],
+            {"id": "c3", "content": "hala yok", "from": "Customer"},
+        ]
+    }
+    vendor.says("/issues", {"data": [issue]}, [later], b"down")
+    taken, _ = await read_all("hepsiburada", vendor, merchant="m", key="k", integrator="santral")
+    assert [m.native_id for m in taken] == ["c1", "c3"]
+    assert taken[0].conversation == taken[1].conversation
+    headers = vendor.asked[0].headers
+    assert (headers["merchantid"], headers["user-agent"]) == ("m", "santral")
+    with pytest.raises(Rejected, match="no turn"):
+        parse_item("hepsiburada", issue | {"conversations": [{"id": "c2", "from": "Merchant"}]})

@@ -1,7 +1,35 @@
-"""sikayetvar: its sample for the contract; what it is asked and answers is in sources/test_polling.py."""
+"""Şikayetvar: its pages of complaints."""
 
-import json
+from tests.support.polled import parse_item, read_all
+from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
+from tests.support.servers.vendor import Vendor
 
-from tests.ingest.sources import test_polling as polled
+ITEM = SAMPLES["sikayetvar"].document
 
-SAMPLE = json.dumps(polled.SAMPLES["sikayetvar"]).encode()
+
+def test_an_item_gives_words_author_and_rating() -> None:
+    message = parse_item("sikayetvar", ITEM)
+    assert (message.text, message.kind, message.sent_at) == (WORDS, "post", SAMPLED_AT)
+    assert (message.sender.handles[0].kind, message.sender.handles[0].value) == (
+        "email",
+        "a@b.example",
+    )
+    assert message.post is None or message.post.rating is None
+    assert message.answering is not None
+    assert not message.answering.forbidden
+    assert message.reply_to
+
+
+async def test_complaints_are_read_page_by_page(vendor: Vendor) -> None:
+    full = [ITEM | {"id": n} for n in range(1, 51)]
+    vendor.says("/v2/complaints", full, [ITEM | {"id": 99}], full)
+    vendor.says("/v2/complaints", b"", status=401)
+    taken, ended = await read_all("sikayetvar", vendor, key="k")
+    assert len(taken) == 51, "each once, though the second round showed fifty again"
+    assert ended.after == 300
+    first = vendor.asked[0]
+    assert (first.headers["x-auth-key"], first.json()["filters"]["publishStatuses"]) == (
+        "k",
+        [2, 3, 5],
+    )
+    assert "page=1" in vendor.asked[1].path

@@ -1,7 +1,40 @@
-"""trendyol: its sample for the contract; what it is asked and answers is in sources/test_polling.py."""
+"""Trendyol: customers' questions, and answers that the site refuses."""
 
-import json
+from tests.support.polled import parse_item, read_all
+from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
+from tests.support.servers.vendor import Vendor
 
-from tests.ingest.sources import test_polling as polled
+ITEM = SAMPLES["trendyol"].document
 
-SAMPLE = json.dumps(polled.SAMPLES["trendyol"]).encode()
+
+def test_an_item_gives_words_author_and_rating() -> None:
+    message = parse_item("trendyol", ITEM)
+    assert (message.text, message.kind, message.sent_at) == (WORDS, "post", SAMPLED_AT)
+    assert (message.sender.handles[0].kind, message.sender.handles[0].value) == (
+        "handle",
+        "trendyol:5",
+    )
+    assert message.post is None or message.post.rating is None
+    assert message.answering is not None
+    assert not message.answering.forbidden
+    assert message.reply_to
+
+
+async def test_a_refused_answer_opens_the_question_again(vendor: Vendor) -> None:
+    again = ITEM | {"rejectedDate": ITEM["creationDate"] + 5, "reason": "yasak kelime"}
+    vendor.says(
+        "/integration/qna/sellers/s/questions/filter",
+        {"content": [ITEM]},
+        {"content": [again]},
+        b"down",
+    )
+    taken, _ = await read_all("trendyol", vendor, seller="s", key="k", secret="x")
+    first, second = taken
+    assert first.conversation == second.conversation
+    assert first.id != second.id
+    assert second.flags == ("answer_refused",)
+    assert "yasak kelime" in second.full_text
+    assert vendor.asked[0].headers["user-agent"] == "s - SelfIntegration"
+    done = parse_item("trendyol", ITEM | {"status": "ANSWERED"})
+    assert done.answering is not None
+    assert done.answering.forbidden

@@ -1,0 +1,61 @@
+"""Polled channels read a vendor's answers, page by page, until the vendor fails."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from ingest.channel import Channel, Context, Delivery
+from ingest.registry import CHANNELS
+from ingest.source import PullChannel, SourceContext
+from schemas.errors import Retry
+from schemas.message import Message
+from tests.support.messages import MemoryCursors
+from tests.support.replies import pem
+from tests.support.samples.registry import SAMPLED_AT
+from tests.support.servers.vendor import Vendor
+
+RSA_KEY = pem(rsa.generate_private_key(65537, 2048))
+EC_KEY = pem(ec.generate_private_key(ec.SECP256R1()))
+OAUTH: dict[str, Any] = {"client_id": "c", "client_secret": "s", "refresh_token": "r"}
+"""Settings of an account whose owner granted the access."""
+
+
+def parse_item(name: str, item: object, **settings: Any) -> Message:
+    """Return the message of an item, given as bytes or as the value of its JSON."""
+    channel: Channel[Any] = CHANNELS[name]
+    raw = item if isinstance(item, bytes) else json.dumps(item).encode()
+    delivery = Delivery(raw=raw, account="a", received_at=SAMPLED_AT)
+    context = Context(brand="d", settings=channel.account(**settings))
+    return channel.parse(delivery, context).message
+
+
+async def read_all(
+    name: str, vendor: Vendor, state: dict[str, str] | None = None, **settings: Any
+) -> tuple[list[Message], Retry]:
+    """Run a source until its vendor fails; return its messages and the failure.
+
+    `state` is the state folder of the source, which lasts over several runs.
+    """
+    state = {} if state is None else state
+    channel = CHANNELS[name]
+    assert isinstance(channel, PullChannel)
+    account = CHANNELS[name].account(api=vendor.url, **settings)
+    messages: list[Message] = []
+
+    async def accept(delivery: Delivery) -> None:
+        messages.append(parse_item(name, delivery.raw))
+
+    context = SourceContext(
+        now=lambda: SAMPLED_AT,
+        pause=lambda _seconds: asyncio.sleep(0),
+        warn=lambda *_words, **_fields: None,
+        report_pass=lambda _source: None,
+        load_state=state.get,
+        save_state=state.__setitem__,
+    )
+    with pytest.raises(Retry) as error:
+        await channel.source("a", account, context).run(accept, MemoryCursors())
+    return messages, error.value
