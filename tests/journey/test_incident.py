@@ -14,8 +14,8 @@ from runtime.bus.publisher import Publisher
 from runtime.settings.structs import KafkaSettings
 from schemas import topics
 from schemas.incident import Incident, Pulse
-from tests.router.incidents.test_tracker import OUTAGE, pulses
 from tests.support.browser import LAYOUTS, browser, check_page, shot, signed_in_address
+from tests.support.outage import OUTAGE, ordinary_pulses
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.waiting import wait
 
@@ -56,10 +56,10 @@ def _write(road: LocalProfile, text: str, number: int, **more: Any) -> dict[str,
 def incident(road: LocalProfile) -> Iterator[dict[str, Any]]:
     """An incident that the watch opened by itself, and was killed after."""
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    shift = now - max(p.hour for p in pulses()) - timedelta(hours=1)
+    shift = now - max(p.hour for p in ordinary_pulses()) - timedelta(hours=1)
     known = [
         Pulse(brand=BRAND, hour=p.hour + shift, messages=p.messages, terms=p.terms)
-        for p in pulses()
+        for p in ordinary_pulses()
     ]
     asyncio.run(_publish(road, known))
     _kill_watch(road)

@@ -18,12 +18,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from schemas.base import conversation_id
-from tests.ingest.channels.test_whatsapp import body, signed
 from tests.support.hostile_mail import FIXED, HOSTILE
 from tests.support.servers.dovecot import Dovecot
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.servers.smtp import Smtp
 from tests.support.servers.vendor import Vendor
+from tests.support.vendor_calls import whatsapp_body, whatsapp_call
 from tests.support.waiting import wait
 
 
@@ -223,7 +223,9 @@ def test_a_messengers_message_with_a_file_is_answered_through_its_api(
         "type": "image",
         "image": {"id": file, "mime_type": "image/png", "caption": "Ürün kırık geldi, iade"},
     }
-    call = signed(body(message, contact={"wa_id": who, "profile": {"name": "Ayşe"}}), "meta")
+    call = whatsapp_call(
+        whatsapp_body(message, contact={"wa_id": who, "profile": {"name": "Ayşe"}}), "meta"
+    )
     with httpx2.Client(base_url=road.access["door"]) as meta:
         verify = {"hub.mode": "subscribe", "hub.challenge": "42", "hub.verify_token": "dogrula"}
         found = meta.get("/v1/hooks/whatsapp/magaza", params=verify)

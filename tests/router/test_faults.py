@@ -16,12 +16,8 @@ from router.decision.department_choice import IMPORTED
 from router.decision.policy import Policy
 from router.incidents.observation import Sighting
 from router.incidents.open_incidents import still_open
-from router.models.model import Model
 from router.record_decision import FaultRuns, RecordResult, decide_record
-from router.text.entities import Pattern
-from router.text.rules import Hit, Pack
 from router.watch.state import State
-from runtime import metrics
 from runtime.settings.structs import Settings
 from schemas import envelope
 from schemas.decision import Decision, WorkItem
@@ -30,37 +26,9 @@ from schemas.incident import Incident, Pulse
 from schemas.message import Automatic, Event, Handle, Message, Party
 from schemas.outcome import Outcome
 from schemas.state.conversation import ConversationState, has_seen
-from tests.support.messages import NOW, PACK, message, policy
-
-POISON = "zehirli"
-
-
-class PoisonedPack(Pack):
-    """Rules of which one raises on a word."""
-
-    def match(self, text: str, folded: str, words: Sequence[str] | None = None) -> list[Hit]:
-        if POISON in folded:
-            raise KeyError(POISON)
-        return super().match(text, folded, words)
-
-
-class PoisonedPattern:
-    """A brand's pattern whose match can't be looked up."""
-
-    def finditer(self, text: str) -> Any:
-        if POISON in text:
-            raise KeyError(POISON)
-        return iter(())
-
-
-class PoisonedModel:
-    """A model that raises on a word, and has no opinion on anything else."""
-
-    head = SimpleNamespace(task="sentiment", pack="", labels=("bad",))
-    name = "poisoned"
-
-    def read(self, texts: Sequence[str], _hits: Any) -> Any:
-        raise ZeroDivisionError
+from tests.support.caught_bugs import count_caught_bugs
+from tests.support.messages import NOW, message, policy
+from tests.support.poisoned_policy import POISON, Component, poisoned_policy
 
 
 @pytest.fixture(autouse=True)
@@ -70,29 +38,10 @@ def tracebacks() -> Iterator[None]:
         yield
 
 
-def poisoned(what: str) -> Policy:
-    """Return the default policy with one poisoned part."""
-    healthy = policy()
-    if what == "rule":
-        fields = {f.name: getattr(PACK, f.name) for f in dataclasses.fields(PACK) if f.init}
-        return dataclasses.replace(healthy, pack=PoisonedPack(**fields))
-    if what == "pattern":
-        pattern = cast("Pattern", ("zehir", PoisonedPattern()))
-        return dataclasses.replace(healthy, patterns=(pattern,))
-    return dataclasses.replace(healthy, models=(cast("Model", PoisonedModel()),))
-
-
-def counted(step: str) -> float:
-    """Return the number of faults that the stage has caught in a step."""
-    name = f'santral_bugs_caught_total{{step="{step}"}}'
-    lines = metrics.exposition().decode().splitlines()
-    return next((float(x.split()[1]) for x in lines if x.startswith(name)), 0.0)
-
-
 def _decide(
     record: Message | Outcome, state: ConversationState | None, broken_policy: Policy | None = None
 ) -> RecordResult:
-    return decide_record(record, lambda: state, broken_policy or poisoned("rule"), NOW)
+    return decide_record(record, lambda: state, broken_policy or poisoned_policy("rule"), NOW)
 
 
 def _decoded(result: RecordResult) -> tuple[Decision, ConversationState | None, WorkItem | None]:
@@ -108,16 +57,16 @@ def _after(text: str = "Faturam yanlış", **more: Any) -> ConversationState:
     return state
 
 
-@pytest.mark.parametrize("what", ["rule", "pattern", "model"])
+@pytest.mark.parametrize("component", ["rule", "pattern", "model"])
 def test_a_message_that_meets_a_fault_is_in_triage_with_its_text(
-    what: str,
+    component: Component,
 ) -> None:
-    before = counted("router")
+    before = count_caught_bugs("router")
     sent = message(f"{POISON} fatura")
-    result = _decide(sent, None, poisoned(what))
+    result = _decide(sent, None, poisoned_policy(component))
     decision, state, item = _decoded(result)
     assert result.faulted
-    assert counted("router") == before + 1
+    assert count_caught_bugs("router") == before + 1
     assert (decision.department, decision.action, decision.flags) == (
         "triage",
         "triage",
@@ -136,7 +85,7 @@ def test_a_message_that_meets_a_fault_is_in_triage_with_its_text(
 def test_a_line_with_a_fault_is_decided_as_the_router_would_and_the_others_do_not_change() -> None:
     texts = ("Faturam yanlış", f"{POISON} fatura", "Kargom nerede?")
     lines = [msgspec.json.encode({"text": text}) for text in texts]
-    decisions = list(decide_lines(lines, Settings(), poisoned("rule")))
+    decisions = list(decide_lines(lines, Settings(), poisoned_policy("rule")))
     assert [d.flags for d in decisions] == [(), ("router.bug",), ()]
     plain = list(decide_lines(lines, Settings(), policy()))
     assert (decisions[0], decisions[2]) == (plain[0], plain[2])
@@ -191,7 +140,7 @@ def _move(kind: str = "rerouted") -> Outcome:
         id="o1",
         kind=kind,
         brand="default",
-        conversation=decided.decision.conversation,  # type: ignore[arg-type]  # a kind by its name
+        conversation=decided.decision.conversation,
         item="i",
         department="billing",
         to="technical",
@@ -245,7 +194,7 @@ def test_a_broken_state_puts_the_message_into_triage_but_a_foreign_partition_rai
 
 
 def test_a_record_is_refused_only_if_triage_meets_a_fault_too() -> None:
-    broken = dataclasses.replace(poisoned("rule"), departments={})
+    broken = dataclasses.replace(poisoned_policy("rule"), departments={})
     with pytest.raises(Rejected) as error:
         _decide(message(POISON), None, broken)
     assert error.value.code == "router.bug"
@@ -266,10 +215,10 @@ def test_faults_in_a_row_raise_one_alarm_and_stop_nothing() -> None:
 def test_a_broken_incident_does_not_affect_the_others() -> None:
     good = Incident(id="a", brand="b", status="opened", opened_at=NOW, at=NOW, title="t")
     bad = cast("Any", SimpleNamespace(id="x"))
-    before = counted("open_incidents")
+    before = count_caught_bugs("open_incidents")
     incidents = still_open({"x": bad, "a": good}, NOW)
     assert [i.id for i in incidents] == ["a"]
-    assert counted("open_incidents") == before + 1
+    assert count_caught_bugs("open_incidents") == before + 1
 
 
 class _PoisonedIncidents:
@@ -302,7 +251,7 @@ class _PoisonedIncidents:
 def test_the_watch_continues_after_a_record_that_meets_a_fault() -> None:
     state, poisoned_incidents = State(Settings()), _PoisonedIncidents()
     state.incidents = cast("Any", poisoned_incidents)
-    before = counted("watch")
+    before = count_caught_bugs("watch")
     for text in ("iyi", POISON, "tamam"):
         item = decide_message(message(f"{text} fatura", native=text), None, policy(), NOW).item
         assert item is not None
@@ -314,4 +263,4 @@ def test_the_watch_continues_after_a_record_that_meets_a_fault() -> None:
         state.remember([Pulse(brand=text, hour=NOW, messages=1)], [incident])
     state.count_decision(b"{", 0, 0)
     assert poisoned_incidents.taken == ["iyi"] * 4 + ["tamam"] * 4
-    assert counted("watch") == before + 4
+    assert count_caught_bugs("watch") == before + 4

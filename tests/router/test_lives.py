@@ -27,9 +27,9 @@ from runtime.settings.structs import KafkaSettings, Settings
 from runtime.topics.creation import create_topics
 from schemas import topics
 from schemas.routing.departments import DEFAULT
-from tests.router.test_loop import put
 from tests.support.messages import policy
 from tests.support.paths import JARS
+from tests.support.router_input import put_messages
 from tests.support.routing import Items, RouterProcess, Traffic, is_pending
 from tests.support.servers.broker import start_broker
 from tests.support.waiting import wait
@@ -162,7 +162,7 @@ def test_a_dead_routers_open_transaction_is_ended_at_once(
 ) -> None:
     dead = open_transaction(shared, "santral-router-dead-0", member(shared, "other"))
     items = Items(shared).start()
-    sent = put(shared, 20)
+    sent = put_messages(shared, 20)
     assert is_pending(shared)
     routers.start(shared)
     # The broker by itself would end it after 60 seconds.
@@ -241,7 +241,7 @@ def test_a_router_that_starts_without_kafka_waits_for_it(
     wait("it says so", lambda: "Kafka at" in health.problems().get("kafka", ""))
     late.start()
     items = Items(late.settings).start()
-    put(late.settings, 20)
+    put_messages(late.settings, 20)
     wait("20 items", lambda: len(items.arrivals) >= 20, 10)
     items.stop()
     wait("it is ready", lambda: "kafka" not in health.problems(), 10)

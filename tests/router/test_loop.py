@@ -26,11 +26,11 @@ from runtime.settings.structs import Settings, ShadowSettings
 from schemas import envelope, topics
 from schemas.dead_letter import DeadLetter
 from schemas.decision import WorkItem
-from schemas.message import Message
 from schemas.routing.departments import DEFAULT
 from schemas.topics import queue_topics
-from tests.router.test_faults import POISON, poisoned
 from tests.support.messages import NOW, message, policy
+from tests.support.poisoned_policy import POISON, poisoned_policy
+from tests.support.router_input import put_messages
 from tests.support.waiting import wait
 
 
@@ -43,17 +43,6 @@ class Hurried(SystemClock):
     def monotonic(self) -> float:
         self._looks += 1
         return float(self._looks)
-
-
-def put(kafka: Settings, count: int) -> list[Message]:
-    """Put messages of seven conversations on messages.v1."""
-    producer = Producer(rdkafka_settings(kafka.kafka, partitioner="murmur2_random"))
-    sent = [message("Faturam yanlış", native=str(n), root=str(n % 7)) for n in range(count)]
-    for record in sent:
-        value, key = envelope.encode(record), record.conversation.encode()
-        producer.produce(topics.MESSAGES.name, value, key)
-    producer.flush(30)
-    return sent
 
 
 def routed(router: Router, count: int) -> list[int]:
@@ -73,7 +62,7 @@ def routed(router: Router, count: int) -> list[int]:
 async def test_a_batch_that_takes_too_long_ends_early_and_nothing_is_lost_or_doubled(
     kafka: Settings,
 ) -> None:
-    sent = put(kafka, 60)
+    sent = put_messages(kafka, 60)
     health = Health("router")
     sizes = routed(
         Router(kafka, policy(), Hurried(), FolderArchive(kafka.archive_path), health), 60
@@ -109,7 +98,11 @@ async def test_a_message_that_meets_a_fault_is_in_triage_and_the_next_ones_are_d
     producer.produce(topics.MESSAGES.name, b"{", b"x")
     producer.flush(30)
     router = Router(
-        kafka, poisoned("rule"), SystemClock(), FolderArchive(kafka.archive_path), Health("router")
+        kafka,
+        poisoned_policy("rule"),
+        SystemClock(),
+        FolderArchive(kafka.archive_path),
+        Health("router"),
     )
     with capture_logs():  # drawing the tracebacks of the poisoned rule takes seconds each
         routed(router, 61)
@@ -134,7 +127,7 @@ async def test_a_message_that_meets_a_fault_is_in_triage_and_the_next_ones_are_d
 
 
 async def test_a_reader_that_has_read_everything_lags_behind_nothing(kafka: Settings) -> None:
-    put(kafka, 40)
+    put_messages(kafka, 40)
     routed(
         Router(kafka, policy(), SystemClock(), FolderArchive(kafka.archive_path), Health("r")), 40
     )
@@ -165,7 +158,7 @@ async def test_a_candidate_beside_it_is_counted_and_changes_nothing(
         kafka,
         router=msgspec.structs.replace(kafka.router, shadow=ShadowSettings(pack=str(tmp_path))),
     )
-    sent = put(beside, 20)
+    sent = put_messages(beside, 20)
     before = _shadowed()
     routed(
         Router(beside, policy(), SystemClock(), FolderArchive(kafka.archive_path), Health("r")), 20
@@ -204,7 +197,7 @@ async def test_with_a_model_every_decision_is_the_one_that_a_message_alone_gets(
     ]
     model = train(training_lines(lines), "department", NOW)
     with_model = replace(policy(), models=(model,))
-    sent = put(kafka, 300)  # more than one part of a batch
+    sent = put_messages(kafka, 300)  # more than one part of a batch
     routed(
         Router(kafka, with_model, SystemClock(), FolderArchive(kafka.archive_path), Health("r")),
         300,

@@ -18,6 +18,9 @@ from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Party
 
+COMMAND = (sys.executable, "-m", "tests.support.poison")
+"""The command of a parser process with these channels."""
+
 NAMES = ("poison", "email")
 """The channel fails under its own name, and as if it were the mail channel's parser."""
 

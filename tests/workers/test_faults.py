@@ -18,7 +18,7 @@ from schemas import topics
 from schemas.decision import WorkItem
 from schemas.errors import Rejected
 from schemas.outcome import Outcome, Reply
-from tests.router.test_faults import counted
+from tests.support.caught_bugs import count_caught_bugs
 from tests.support.messages import message, policy
 from tests.support.redis.servers import start_valkey
 from tests.support.waiting import until
@@ -115,7 +115,7 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
     clock, redis = SystemClock(), connect(settings.redis)
     publisher = Publisher(settings.kafka, "test")
     steps = ("santral-acknowledge", "santral-desk", "santral-replies")
-    before = {step: counted(step) for step in steps}
+    before = {step: count_caught_bugs(step) for step in steps}
     for item in items:
         await publisher.publish(topics.queue("billing"), item, source="test")
     feed = Feed(settings, redis, clock, Health("desk"))
@@ -148,7 +148,7 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
 
         await until("every item is in line", lined_up, 30)
         assert not any(task.done() for task in working), "no worker ended"
-        after = {step: counted(step) - before[step] for step in steps}
+        after = {step: count_caught_bugs(step) - before[step] for step in steps}
         assert (after["santral-acknowledge"], after["santral-replies"]) == (1, 1)
         assert after["santral-desk"] in (1, 2), "once more where the lines were rebuilt"
     finally:

@@ -1,10 +1,8 @@
 """Twilio: the signature over address and form, SMS and WhatsApp, callbacks, files."""
 
-import base64
-import hmac
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hashlib import sha1, sha256
+from hashlib import sha256
 from urllib.parse import urlencode
 
 import pytest
@@ -13,6 +11,7 @@ from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.twilio import Account, Twilio
 from ingest.webhook import WebhookContext, WebhookRequest
 from schemas.errors import Rejected
+from tests.support.vendor_calls import twilio_signature
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 URL = "https://kapi.example/v1/hooks/twilio/a?x=1"
@@ -30,15 +29,10 @@ SMS = {
 }
 
 
-def mark(url: str, form: dict[str, str], token: bytes = b"sir-twilio") -> str:
-    data = url + "".join(k + form[k] for k in sorted(form))
-    return base64.b64encode(hmac.new(token, data.encode(), sha1).digest()).decode()
-
-
 def call(form: dict[str, str], url: str = URL) -> WebhookRequest:
     headers = {
         "content-type": "application/x-www-form-urlencoded",
-        "x-twilio-signature": mark(url, form),
+        "x-twilio-signature": twilio_signature(url, form),
     }
     return WebhookRequest(
         method="POST",
@@ -109,7 +103,10 @@ async def test_json_is_signed_by_its_hash_in_the_address() -> None:
         path="/",
         body=body,
         query={"bodySHA256": sha256(body).hexdigest()},
-        headers={"content-type": "application/json", "x-twilio-signature": mark(url, {})},
+        headers={
+            "content-type": "application/json",
+            "x-twilio-signature": twilio_signature(url, {}),
+        },
     )
     settings = Account(auth_token="sir-twilio", url="https://kapi.example/v1/hooks/twilio/a")
     assert (await Twilio().receive(told, settings, TOOLS)).ignored == ("other_kind",)
@@ -160,7 +157,7 @@ async def test_the_fallbacks_call_and_a_call_by_get_hold_the_customers_words() -
         target=url.removeprefix("https://kapi.example"),
         query=SMS,
         body=b"",
-        headers={"x-twilio-signature": mark(url, {}), "host": "kapi.example"},
+        headers={"x-twilio-signature": twilio_signature(url, {}), "host": "kapi.example"},
     )
     for settings in (
         Account(auth_token="sir-twilio"),

@@ -1,6 +1,5 @@
 """WhatsApp Cloud API: what its webhooks hold, its files, its answers."""
 
-import hmac
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from schemas.base import message_id
 from schemas.errors import Rejected
 from tests.support.samples.registry import SAMPLES
 from tests.support.servers.vendor import Vendor
+from tests.support.vendor_calls import whatsapp_body, whatsapp_call, whatsapp_message
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))
@@ -25,41 +25,6 @@ ACCOUNT = Account(
     app_secret="sir-meta", verify_token="dogrula", token="EAA", api="https://x.example"
 )
 USER = "TR.13491208655302741918"
-
-
-def body(*messages: dict[str, Any], contact: dict[str, Any] | None = None, **value: Any) -> bytes:
-    """A webhook's body, escaped as Meta escapes it."""
-    who = contact or {"profile": {"name": "Ayşe"}, "wa_id": "905321112233", "user_id": USER}
-    told = {
-        "metadata": {"display_phone_number": "90850 111 22 33", "phone_number_id": "77"},
-        "contacts": [who],
-        "messages": list(messages),
-        **value,
-    }
-    change = {"field": "messages", "value": told}
-    entry = {"object": "whatsapp_business_account", "entry": [{"id": "5", "changes": [change]}]}
-    return json.dumps(entry).encode()
-
-
-def item(kind: str = "text", **more: Any) -> dict[str, Any]:
-    made: dict[str, Any] = {
-        "from": "905321112233",
-        "id": "wamid.1",
-        "timestamp": STAMP,
-        "type": kind,
-    }
-    return made | more
-
-
-def signed(raw: bytes, secret: str = "sir-meta") -> WebhookRequest:
-    mark = hmac.new(secret.encode(), raw, sha256).hexdigest()
-    return WebhookRequest(
-        method="POST",
-        path="/v1/hooks/whatsapp/a",
-        query={},
-        body=raw,
-        headers={"content-type": "application/json", "x-hub-signature-256": f"sha256={mark}"},
-    )
 
 
 def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Parsed:
@@ -136,7 +101,7 @@ def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Parsed:
 def test_each_type_gives_the_customers_words(
     kind: str, more: dict[str, Any], text: str, shown: str
 ) -> None:
-    made = _parsed(body(item(kind, **more))).message
+    made = _parsed(whatsapp_body(whatsapp_message(kind, **more))).message
     assert (made.text, made.full_text) == (text, shown)
     assert made.sent_at == NOW
     assert made.sender.name == "Ayşe"
@@ -149,11 +114,13 @@ def test_each_type_gives_the_customers_words(
 
 def test_a_person_is_the_same_with_a_number_without_one_and_with_a_username() -> None:
     text = {"text": {"body": "a"}}
-    full = _parsed(body(item(**text)))
+    full = _parsed(whatsapp_body(whatsapp_message(**text)))
     bare = {"profile": {"username": "ayse"}, "user_id": USER}
     without = [
         _parsed(
-            body(item(**text) | {"from": value, "from_user_id": USER}, contact=bare | wa)
+            whatsapp_body(
+                whatsapp_message(**text) | {"from": value, "from_user_id": USER}, contact=bare | wa
+            )
         ).message
         for value, wa in (("", {}), (USER, {"wa_id": USER}), ("", {"wa_id": ""}))
     ]
@@ -163,11 +130,13 @@ def test_a_person_is_the_same_with_a_number_without_one_and_with_a_username() ->
         assert message.reply_to == f"77/{USER}"
         assert message.sender.name == "ayse"
     with pytest.raises(Rejected, match="without a sender"):
-        _parsed(body(item(**text) | {"from": ""}, contact={"profile": {}}))
+        _parsed(whatsapp_body(whatsapp_message(**text) | {"from": ""}, contact={"profile": {}}))
 
 
 def test_a_name_is_given_to_nobody_else() -> None:
-    told = json.loads(body(item(text={"body": "a"}) | {"from": "5215511112222"}))
+    told = json.loads(
+        whatsapp_body(whatsapp_message(text={"body": "a"}) | {"from": "5215511112222"})
+    )
     value = told["entry"][0]["changes"][0]["value"]
     value["contacts"] = [{"profile": {"name": "Başka"}, "wa_id": "1"}, {"wa_id": "2"}]
     made = _parsed(json.dumps(told).encode()).message
@@ -176,19 +145,25 @@ def test_a_name_is_given_to_nobody_else() -> None:
 
 def test_carts_and_advertisements_are_shown() -> None:
     line = {"product_retailer_id": "HAMBURGER", "quantity": 3, "item_price": 30, "currency": "TRY"}
-    cart = _parsed(body(item("order", order={"text": "acele", "product_items": [line]}))).message
+    cart = _parsed(
+        whatsapp_body(whatsapp_message("order", order={"text": "acele", "product_items": [line]}))
+    ).message
     assert cart.full_text == "acele\n3 × HAMBURGER 30 TRY"
     advert = {"headline": "Yaz indirimi", "source_url": "https://fb.me/1"}
-    came = _parsed(body(item(text={"body": "fiyat?"}, referral=advert))).message
+    came = _parsed(
+        whatsapp_body(whatsapp_message(text={"body": "fiyat?"}, referral=advert))
+    ).message
     assert (came.text, came.full_text) == ("fiyat?", "fiyat?\n[Yaz indirimi https://fb.me/1]")
 
 
 def test_strangers_and_groups_have_conversations_of_their_own() -> None:
     text = {"text": {"body": "a"}}
-    one = _parsed(body(item(**text))).message
+    one = _parsed(whatsapp_body(whatsapp_message(**text))).message
     other = {"wa_id": "905329998877", "user_id": "TR.2"}
-    two = _parsed(body(item(**text) | {"from": "905329998877"}, contact=other)).message
-    group = _parsed(body(item(**text, group_id="g1"))).message
+    two = _parsed(
+        whatsapp_body(whatsapp_message(**text) | {"from": "905329998877"}, contact=other)
+    ).message
+    group = _parsed(whatsapp_body(whatsapp_message(**text, group_id="g1"))).message
     assert len({one.conversation, two.conversation, group.conversation}) == 3
     assert group.reply_to == "77/group:g1"
 
@@ -221,20 +196,23 @@ def test_strangers_and_groups_have_conversations_of_their_own() -> None:
 def test_reactions_edits_and_deletions_touch_the_message_they_are_about(
     kind: str, more: dict[str, Any], event: str, text: str
 ) -> None:
-    made = _parsed(body(item(kind, **more))).message
+    made = _parsed(whatsapp_body(whatsapp_message(kind, **more))).message
     assert made.event is not None
     assert (made.event.kind, made.text) == (event, text)
     assert made.event.of == message_id("whatsapp", "whatsapp:a", "wamid.0")
-    assert made.conversation == _parsed(body(item(text={"body": "a"}))).message.conversation
+    assert (
+        made.conversation
+        == _parsed(whatsapp_body(whatsapp_message(text={"body": "a"}))).message.conversation
+    )
 
 
 def test_statuses_system_notices_and_other_fields_are_no_messages() -> None:
-    statuses = body(statuses=[{"id": "wamid.1", "status": "read"}] * 2)
+    statuses = whatsapp_body(statuses=[{"id": "wamid.1", "status": "read"}] * 2)
     assert Whatsapp().take(statuses) == WebhookResult(ignored=("status", "status"))
     assert Whatsapp().take(
-        body(item("system", system={"type": "user_changed_number"}))
+        whatsapp_body(whatsapp_message("system", system={"type": "user_changed_number"}))
     ).ignored == ("system",)
-    other = json.loads(body())
+    other = json.loads(whatsapp_body())
     other["entry"][0]["changes"] = [
         {"field": f, "value": {"x": 1}} for f in ("history", "yeni_alan")
     ]
@@ -243,7 +221,11 @@ def test_statuses_system_notices_and_other_fields_are_no_messages() -> None:
 
 
 def test_nulls_and_a_bad_change_spoil_no_message_beside_them() -> None:
-    told = json.loads(body(item(text={"body": "bir"}, context=None, errors=None), statuses=None))
+    told = json.loads(
+        whatsapp_body(
+            whatsapp_message(text={"body": "bir"}, context=None, errors=None), statuses=None
+        )
+    )
     entry = told["entry"][0]
     entry["changes"] += [{"field": "messages", "value": {"messages": 5}}, None, 7]
     taken = Whatsapp().take(json.dumps(told).encode())
@@ -262,15 +244,15 @@ def test_nulls_and_a_bad_change_spoil_no_message_beside_them() -> None:
 def test_a_reaction_to_nothing_is_refused() -> None:
     for kind in ("reaction", "edit", "revoke"):
         with pytest.raises(Rejected, match="without the id of a message"):
-            _parsed(body(item(kind, **{kind: {}})))
+            _parsed(whatsapp_body(whatsapp_message(kind, **{kind: {}})))
 
 
 def test_a_call_of_many_gives_each_and_a_bad_one_spoils_no_other() -> None:
     taken = Whatsapp().take(
-        body(
-            item(text={"body": "bir"}),
+        whatsapp_body(
+            whatsapp_message(text={"body": "bir"}),
             {"id": 5, "type": []},
-            item(text={"body": "iki"}, id="wamid.2"),
+            whatsapp_message(text={"body": "iki"}, id="wamid.2"),
         )
     )
     made = []
@@ -305,13 +287,13 @@ async def test_meta_is_answered_its_challenge_only_with_our_word() -> None:
     with pytest.raises(Rejected, match="app_secret"):
         await Whatsapp().receive(call, Account(), tools)
     with pytest.raises(Rejected, match="not of these bytes"):
-        await Whatsapp().receive(signed(call.body, "other"), ACCOUNT, tools)
+        await Whatsapp().receive(whatsapp_call(call.body, "other"), ACCOUNT, tools)
 
 
 async def test_a_file_is_asked_for_by_its_id_with_the_token(vendor: Vendor) -> None:
     parsed = _parsed(
-        body(
-            item(
+        whatsapp_body(
+            whatsapp_message(
                 "document",
                 document={
                     "id": "555",

@@ -27,7 +27,7 @@ from runtime.settings.limits import MIB, LimitsSettings
 from runtime.settings.load import load
 from runtime.settings.structs import MailDoorSettings
 from schemas.errors import ConfigError
-from tests.ingest.door.test_http import TOKENS, opened, raw
+from tests.support.door import TOKENS, open_door, send_raw
 from tests.support.samples.registry import SAMPLES
 from tests.support.waiting import until
 
@@ -88,7 +88,7 @@ async def test_a_caller_who_does_not_finish_is_ended_and_the_probes_still_answer
     tmp_path: Path, callers: Callers
 ) -> None:
     limits = LimitsSettings(header_time=SHORT, body_pause=SHORT, connections_by_address=5)
-    async with opened(tmp_path, limits=limits) as door, httpx2.AsyncClient() as client:
+    async with open_door(tmp_path, limits=limits) as door, httpx2.AsyncClient() as client:
         halves = [
             await callers.open(door, b"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ") for _ in range(60)
         ]
@@ -110,7 +110,7 @@ async def test_a_caller_who_does_not_finish_is_ended_and_the_probes_still_answer
 
 async def test_a_body_that_drips_is_ended_after_its_time(tmp_path: Path, callers: Callers) -> None:
     limits = LimitsSettings(body_time=timedelta(seconds=1), body_pause=timedelta(seconds=30))
-    async with opened(tmp_path, limits=limits) as door:
+    async with open_door(tmp_path, limits=limits) as door:
         head = b"POST /v1/forms/default HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"
         reader, writer = await callers.open(door, head)
         answered = asyncio.Event()
@@ -136,7 +136,7 @@ def test_a_door_that_was_stopped_reads_on_before_it_blames_the_caller(tmp_path: 
     async def call() -> bytes:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
         first, second = socket.socketpair()
-        async with opened(tmp_path, limits=LimitsSettings(body_pause=SHORT)) as door:
+        async with open_door(tmp_path, limits=LimitsSettings(body_pause=SHORT)) as door:
             host, _, port = door.removeprefix("http://").partition(":")
             reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(
@@ -167,7 +167,7 @@ def test_a_door_that_was_stopped_reads_on_before_it_blames_the_caller(tmp_path: 
 
 
 async def test_a_caller_who_does_not_read_is_ended(tmp_path: Path, callers: Callers) -> None:
-    async with opened(tmp_path, limits=LimitsSettings(answer_pause=SHORT)) as door:
+    async with open_door(tmp_path, limits=LimitsSettings(answer_pause=SHORT)) as door:
         before = _ended("answer_pause")
         sent = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 300
         await callers.open(door, sent)
@@ -189,7 +189,7 @@ def _ended(reason: str) -> float:
 async def test_headers_over_the_limit_are_431(
     tmp_path: Path, callers: Callers, headers: bytes
 ) -> None:
-    async with opened(tmp_path) as door:
+    async with open_door(tmp_path) as door:
         reader, writer = await callers.open(door, b"GET /livez HTTP/1.1\r\nHost: x\r\n")
         with contextlib.suppress(ConnectionError):
             writer.write(headers + b"\r\n")
@@ -207,7 +207,7 @@ async def test_headers_over_the_limit_are_431(
 async def test_what_stands_around_a_body_is_limited_as_the_head_is(
     tmp_path: Path, callers: Callers, more: bytes
 ) -> None:
-    async with opened(tmp_path) as door:
+    async with open_door(tmp_path) as door:
         head = b"POST /v1/forms/default HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         reader, writer = await callers.open(door, head)
         with contextlib.suppress(ConnectionError):
@@ -220,23 +220,23 @@ async def test_what_stands_around_a_body_is_limited_as_the_head_is(
 
 
 async def test_a_body_in_chunks_of_one_byte_is_taken(tmp_path: Path) -> None:
-    async with opened(tmp_path) as door:
+    async with open_door(tmp_path) as door:
         head = (
             "POST /v1/forms/default HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n"
             "Content-Type: application/x-www-form-urlencoded\nConnection: close"
         )
-        status, text = await raw(door, head, b"1\r\na\r\n" * 20_000 + b"0\r\n\r\n")
+        status, text = await send_raw(door, head, b"1\r\na\r\n" * 20_000 + b"0\r\n\r\n")
         assert status == 400, text
 
 
 async def test_a_call_without_its_proof_is_refused_before_its_body_is_read(tmp_path: Path) -> None:
-    async with opened(tmp_path) as door:
+    async with open_door(tmp_path) as door:
         for name in WEBHOOKS:
             head = (
                 f"POST /v1/hooks/{name}/default HTTP/1.1\nHost: x\nContent-Length: 31000000\n"
                 "Connection: close"
             )
-            status, text = await raw(door, head, b"x" * 1000)
+            status, text = await send_raw(door, head, b"x" * 1000)
             assert (status, "signature.wrong" in text) == (401, True), (name, text)
 
 
@@ -255,7 +255,7 @@ async def test_callers_without_proof_hold_no_more_than_the_limit_together(
         unproven_bytes=4 * MIB, unproven_bytes_by_address=3 * MIB, body_pause=SHORT * 4
     )
     settings: dict[str, Any] = {"whatsapp": {"default": {"app_secret": "s"}}}
-    async with opened(tmp_path, limits=limits, channels=settings) as door:
+    async with open_door(tmp_path, limits=limits, channels=settings) as door:
         head = (
             b"POST /v1/hooks/whatsapp/default HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=0\r\n"
             b"Content-Length: 2000000\r\n\r\n"
@@ -271,7 +271,7 @@ async def test_callers_without_proof_hold_no_more_than_the_limit_together(
 async def test_wrong_tokens_are_429_after_a_while_and_a_right_one_is_let_in(tmp_path: Path) -> None:
     limits = LimitsSettings(attempts=3)
     async with (
-        opened(tmp_path, limits=limits) as door,
+        open_door(tmp_path, limits=limits) as door,
         httpx2.AsyncClient(base_url=door) as client,
     ):
 
@@ -287,7 +287,7 @@ async def test_wrong_tokens_are_429_after_a_while_and_a_right_one_is_let_in(tmp_
 
 async def test_an_early_answer_is_read_by_a_caller_who_still_sends(tmp_path: Path) -> None:
     async with (
-        opened(tmp_path) as door,
+        open_door(tmp_path) as door,
         httpx2.AsyncClient(base_url=door, timeout=20) as client,
     ):
         for _ in range(3):
@@ -297,7 +297,7 @@ async def test_an_early_answer_is_read_by_a_caller_who_still_sends(tmp_path: Pat
 
 @contextlib.asynccontextmanager
 async def _chats(folder: Path, **limits: Any) -> AsyncIterator[str]:
-    async with opened(folder, limits=LimitsSettings(**limits)) as door:
+    async with open_door(folder, limits=LimitsSettings(**limits)) as door:
         yield door.replace("http", "ws", 1) + "/v1/chat"
 
 

@@ -1,11 +1,8 @@
 """The door's HTTP surface before strangers: it passes on little and reveals nothing."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -16,23 +13,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cli.up.ports import free_port
-from ingest.accounts import configured_accounts
-from ingest.door.http import Door, app
-from ingest.intake.accept import Ingest
-from ingest.intake.spool import Spool
 from ingest.registry import WEBHOOKS
-from runtime.archive.folder_archive import FolderArchive
-from runtime.clock import SystemClock
-from runtime.health.checks import Health
 from runtime.http import server
-from runtime.http.guard import Guard
-from runtime.http.public_client import PublicClient
-from runtime.settings.limits import LimitsSettings
-from runtime.settings.structs import DoorSettings, Settings, TokensSettings
-from runtime.spool import DiskSpool
-
-TOKENS = TokensSettings(door="d" * 30, desk="m" * 30, console="c" * 30, signing="s" * 30)
+from tests.support.door import TOKENS, open_door, send_raw, serve_application
 
 
 @dataclass
@@ -55,64 +38,6 @@ class Recording:
 
         every = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
         return Starlette(routes=[Route("/{rest:path}", note, methods=every)])
-
-
-@contextlib.asynccontextmanager
-async def serving(application: Any, limits: LimitsSettings | None = None) -> AsyncIterator[str]:
-    """Serve an application on a free port of loopback."""
-    port, stop = free_port(), asyncio.Event()
-    sockets = [server.open_listener("127.0.0.1", port)]
-    task = asyncio.create_task(
-        server.serve(
-            server.build_server(application, Guard(limits or LimitsSettings())), sockets, stop
-        )
-    )
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        stop.set()
-        await task
-
-
-@contextlib.asynccontextmanager
-async def opened(folder: Path, desk: str = "http://127.0.0.1:9", **more: Any) -> AsyncIterator[str]:
-    """Open a door without Kafka, which an early refusal does not need."""
-    settings = Settings(tokens=TOKENS, door=DoorSettings(desk_url=desk), **more)
-    accounts = configured_accounts(settings)
-    ingest = Ingest(
-        archive=FolderArchive(folder),
-        spool=Spool(DiskSpool(folder)),
-        publisher=None,
-        clock=SystemClock(),
-        web=PublicClient(),  # type: ignore[arg-type]  # never reached
-        brand="default",
-        signing_key=TOKENS.signing.encode(),
-    )
-    async with httpx2.AsyncClient(base_url=desk) as client:
-        door = Door(
-            settings=settings,
-            ingest=ingest,
-            replies=None,
-            accounts=accounts,
-            desk=client,  # type: ignore[arg-type]  # no chat here
-            outside=client,
-        )
-        async with serving(app(door, Health("ingest")), settings.limits) as url:
-            yield url
-
-
-async def raw(url: str, head: str, body: bytes = b"") -> tuple[int, str]:
-    """Send a request as it is written; return the status and the answer's text."""
-    host, _, port = url.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n\r\n" + body)
-    async with asyncio.timeout(10):
-        answer = await reader.read()
-    writer.close()
-    with contextlib.suppress(ConnectionError):
-        await writer.wait_closed()
-    status = answer.partition(b" ")[2][:3]
-    return int(status or 0), answer.decode("utf-8", "replace")
 
 
 _DOTS = ("..", ".", "%2e%2e", "%2E.", ".%2e", "%252e%252e", "%c0%ae%c0%ae", "..;", "%u002e")
@@ -156,10 +81,10 @@ def _hostile() -> list[str]:
 
 async def test_every_way_out_of_the_desks_api_is_404_and_reaches_nothing(tmp_path: Path) -> None:
     desk = Recording()
-    async with serving(desk.app()) as inner, opened(tmp_path, inner) as door:
+    async with serve_application(desk.app()) as inner, open_door(tmp_path, inner) as door:
         for path in _hostile():
             for method in ("GET", "POST"):
-                status, text = await raw(
+                status, text = await send_raw(
                     door,
                     f"{method} {path} HTTP/1.1\nHost: x\nAuthorization: Bearer {TOKENS.desk}\n"
                     "Content-Length: 0\nConnection: close",
@@ -175,8 +100,8 @@ async def test_a_header_of_any_bytes_is_the_desks_to_judge(tmp_path: Path, heade
     desk = Recording()
     headers = {b"authorization": b"Bearer x", header.encode(): b"Bearer \xff\xe9"}
     async with (
-        serving(desk.app()) as inner,
-        opened(tmp_path, inner) as door,
+        serve_application(desk.app()) as inner,
+        open_door(tmp_path, inner) as door,
         httpx2.AsyncClient(base_url=door) as client,
     ):
         answer = await client.post("/v1/desk/billing/claim", headers=headers, content=b"{}")
@@ -195,8 +120,8 @@ async def test_only_what_the_desk_needs_is_passed_on(tmp_path: Path) -> None:
         "x-anything": "1",
     }
     async with (
-        serving(desk.app()) as inner,
-        opened(tmp_path, inner) as door,
+        serve_application(desk.app()) as inner,
+        open_door(tmp_path, inner) as door,
         httpx2.AsyncClient(base_url=door, headers=headers) as client,
     ):
         claimed = await client.post(
@@ -223,7 +148,7 @@ async def test_only_what_the_desk_needs_is_passed_on(tmp_path: Path) -> None:
 
 async def test_nobody_learns_which_accounts_and_vendors_there_are(tmp_path: Path) -> None:
     async with (
-        opened(
+        open_door(
             tmp_path, channels={"whatsapp": {"gizli-magaza": {}, "kurulu": {"app_secret": "s"}}}
         ) as door,
         httpx2.AsyncClient(base_url=door) as client,
@@ -259,7 +184,7 @@ _PROOFS = (
 
 
 async def test_a_vendor_that_is_not_set_up_is_no_other_than_one_that_is(tmp_path: Path) -> None:
-    async with opened(tmp_path) as door, httpx2.AsyncClient(base_url=door) as client:
+    async with open_door(tmp_path) as door, httpx2.AsyncClient(base_url=door) as client:
         for name in WEBHOOKS:
             for body in (b"{}", b"", b"timestamp=1&token=2&signature=3"):
                 answer = await client.post(
@@ -272,7 +197,10 @@ async def test_a_vendor_that_is_not_set_up_is_no_other_than_one_that_is(tmp_path
 
 
 async def test_the_home_page_names_the_console_to_this_machine_alone(tmp_path: Path) -> None:
-    async with opened(tmp_path, "http://127.0.0.1:18401") as door, httpx2.AsyncClient() as client:
+    async with (
+        open_door(tmp_path, "http://127.0.0.1:18401") as door,
+        httpx2.AsyncClient() as client,
+    ):
         here = await client.get(door)
         assert here.headers["location"] == "http://127.0.0.1:18401"
         for headers in (
@@ -291,7 +219,7 @@ async def test_a_bug_of_ours_is_answered_in_our_form() -> None:
 
     routes = [Route("/", broken)]
     application = Starlette(routes=routes, exception_handlers=server.HANDLERS)
-    async with serving(application) as url, httpx2.AsyncClient(base_url=url) as client:
+    async with serve_application(application) as url, httpx2.AsyncClient(base_url=url) as client:
         answer = await client.get("/")
         assert (answer.status_code, answer.json()["code"]) == (500, "http.500")
         assert "ayrıntı" not in answer.text
@@ -300,7 +228,7 @@ async def test_a_bug_of_ours_is_answered_in_our_form() -> None:
 @pytest.fixture(scope="module")
 async def stood_open(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """One door for many requests."""
-    async with opened(tmp_path_factory.mktemp("door")) as door:
+    async with open_door(tmp_path_factory.mktemp("door")) as door:
         yield door
 
 
@@ -348,5 +276,5 @@ async def test_no_request_of_a_stranger_is_a_500(
         f"{method} {path}?{query} HTTP/1.1\nHost: x\n{lines}"
         f"Content-Length: {len(body)}\nConnection: close"
     )
-    status, text = await raw(stood_open, head, body)
+    status, text = await send_raw(stood_open, head, body)
     assert 100 < status < 500, text

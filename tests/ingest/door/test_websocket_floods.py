@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from runtime.settings.limits import LimitsSettings
-from tests.ingest.door.test_http import opened
+from tests.support.door import open_door
 
 FRAMES = 20
 ENOUGH = range(50 * FRAMES)
@@ -62,7 +62,7 @@ async def _flood_until_closed(socket: ClientConnection, flood: Flood) -> None:
 
 @pytest.mark.parametrize("flood", [_ping, _pong, _send_errors, _report_seen, _send_parts])
 async def test_a_chat_of_too_many_frames_is_ended(tmp_path: Path, flood: Flood) -> None:
-    async with opened(tmp_path, limits=LimitsSettings(chat_frames=FRAMES)) as door:
+    async with open_door(tmp_path, limits=LimitsSettings(chat_frames=FRAMES)) as door:
         url = door.replace("http", "ws", 1) + "/v1/chat"
         async with connect(url, ping_interval=None) as socket:
             await _speak(socket)
@@ -74,7 +74,7 @@ async def test_a_chat_of_too_many_frames_is_ended(tmp_path: Path, flood: Flood) 
 
 async def test_a_chat_below_the_limit_goes_on(tmp_path: Path) -> None:
     async with (
-        opened(tmp_path, limits=LimitsSettings(chat_frames=FRAMES)) as door,
+        open_door(tmp_path, limits=LimitsSettings(chat_frames=FRAMES)) as door,
         connect(door.replace("http", "ws", 1) + "/v1/chat") as socket,
     ):
         for _ in range(FRAMES - 5):

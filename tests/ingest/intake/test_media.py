@@ -22,9 +22,9 @@ from runtime.spool import DiskSpool
 from schemas import envelope, topics
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
-from tests.ingest.channels.test_whatsapp import body, item
 from tests.support.ingesting import ingesting
 from tests.support.servers.vendor import Vendor
+from tests.support.vendor_calls import whatsapp_body, whatsapp_message
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
@@ -41,7 +41,7 @@ def _delivery(*files: str, received_at: datetime = NOW) -> Delivery:
         k: {"id": f, "mime_type": "application/octet-stream"}
         for k, f in zip(kinds, files, strict=False)
     }
-    (raw,) = Whatsapp().take(body(item("document", **more))).deliveries
+    (raw,) = Whatsapp().take(whatsapp_body(whatsapp_message("document", **more))).deliveries
     return Delivery(raw=raw, account="a", received_at=received_at)
 
 
@@ -168,7 +168,11 @@ async def test_a_vendor_that_is_away_holds_no_other_message_up(
         await ingest.accept(Whatsapp(), settings, _delivery("1", received_at=now), patient=True)
         await drain.publish()
         assert await drain.finish_fetches() == 0
-        (text,) = Whatsapp().take(body(item(text={"body": "sonra"}, id="wamid.9"))).deliveries
+        (text,) = (
+            Whatsapp()
+            .take(whatsapp_body(whatsapp_message(text={"body": "sonra"}, id="wamid.9")))
+            .deliveries
+        )
         later = Delivery(raw=text, account="a", received_at=now)
         await ingest.accept(Whatsapp(), settings, later, patient=True)
         assert [m.text for m in await _messages(kafka)] == ["sonra"]

@@ -28,9 +28,9 @@ from schemas import envelope, topics
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
-from tests.ingest.channels.test_twilio import mark
 from tests.support.ingesting import ingesting
 from tests.support.servers.vendor import Vendor
+from tests.support.vendor_calls import twilio_signature
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 AAI = b'{"transcript_id":"t-1","status":"completed"}'
@@ -217,7 +217,7 @@ async def test_twilio_proves_its_callback_by_its_own_signature() -> None:
         query={},
         body=body,
         headers={
-            "x-twilio-signature": mark(url, {"transcript_sid": "GT1"}, b"tw-token"),
+            "x-twilio-signature": twilio_signature(url, {"transcript_sid": "GT1"}, b"tw-token"),
             "content-type": "application/x-www-form-urlencoded",
         },
     )

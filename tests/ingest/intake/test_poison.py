@@ -19,10 +19,9 @@ from schemas import topics
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Rejected
 from schemas.message import Message
-from tests.ingest.parser_pool.test_pool import COMMAND
 from tests.support.ingesting import ingesting
 from tests.support.messages import NOW
-from tests.support.poison import Account, Poison
+from tests.support.poison import COMMAND, Account, Poison
 from tests.support.servers.broker import read_topic, start_broker
 
 FAILS = ("loops", "eats", "raises", "recurses", "crashes", "surrogates")

@@ -18,10 +18,9 @@ from runtime.settings.structs import ParsersSettings
 from schemas.errors import Rejected, Retry
 from tests.support.messages import NOW
 from tests.support.paths import ROOT
-from tests.support.poison import Account, Poison
+from tests.support.poison import COMMAND, Account, Poison
 from tests.support.waiting import wait
 
-COMMAND = (sys.executable, "-m", "tests.support.poison")
 QUICK = ParsersSettings(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
 CONTEXT = Context(brand="default", settings=Account(brand="yan"), signing_key=b"key")
 
@@ -163,7 +162,7 @@ _PARENT = """
 import asyncio, sys
 from ingest.parser_pool.pool import ParserPool
 from runtime.settings.structs import ParsersSettings
-from tests.ingest.parser_pool.test_pool import COMMAND, parse
+from tests.support.poison import COMMAND
 
 async def main():
     async with ParserPool(ParsersSettings(processes=2), COMMAND) as pool:

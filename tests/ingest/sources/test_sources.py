@@ -28,9 +28,9 @@ from runtime.settings.structs import ParsersSettings
 from runtime.stage import probes
 from schemas import topics
 from schemas.message import Message
-from tests.ingest.parser_pool.test_pool import COMMAND
-from tests.runtime.archive.test_archive import bucket_settings
+from tests.support.archive_bucket import bucket_settings
 from tests.support.ingesting import ingesting
+from tests.support.poison import COMMAND
 from tests.support.servers.broker import read_topic, start_broker
 from tests.support.servers.dovecot import Dovecot
 from tests.support.servers.local_profile import LocalProfile

@@ -31,34 +31,12 @@ from schemas.incident import Incident, Pulse, Sign, apply_record, fold_records, 
 from schemas.outcome import Outcome
 from schemas.text.fold import fold
 from tests.support.messages import NOW, message, policy
+from tests.support.outage import DAYS, EVERYDAY, OUTAGE, START, ordinary_pulses
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import Fenced, write_rows
 from workers.replies.incident_reply import IncidentResponder, holding_text, suppression_reason
 from workers.store import incidents as reading
 from workers.store.recorded_traffic import RecordedTraffic
-
-START = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()  # a Monday
-DAYS = 10
-EVERYDAY = (
-    "kargom nerede kaldı",
-    "faturam yüksek geldi",
-    "internet çok yavaş",
-    "iade param yatmadı",
-    "uygulama açılmıyor",
-    "yanlış ürün gelmiş",
-    "modem bozuldu",
-    "kurye gelmedi",
-    "paket hasarlı",
-    "şifremi unuttum giremiyorum",
-)
-OUTAGE = (
-    "Kadıköy'de internet yok",
-    "internetim kesildi, Kadıköy",
-    "kadikoy internet gitti yine",
-    "Kadıköy tarafında kesinti mi var",
-    "No internet in Kadıköy",
-    "internet gelmedi kadıköy",
-)
 
 
 def seen(
@@ -85,23 +63,10 @@ def seen(
     )
 
 
-def pulses(days: int = DAYS, brand: str = "acme", each: int = 30) -> list[Pulse]:
-    """Return ordinary hours before START: so many messages in each, of everyday's words."""
-    made = []
-    for hour in range(days * 24):
-        counts: dict[str, int] = {}
-        for text in EVERYDAY:
-            for term in find_terms(fold(text)):
-                counts[term] = counts.get(term, 0) + each // len(EVERYDAY)
-        begin = datetime.fromtimestamp(START, UTC) - timedelta(hours=hour + 1)
-        made.append(Pulse(brand=brand, hour=begin, messages=each, terms=counts))
-    return made
-
-
 def watch(days: int = DAYS, **options: float) -> Incidents:
     """Return a watch that knows some ordinary days."""
     made = Incidents(Options(**options))  # type: ignore[arg-type]  # whole numbers where they are due
-    made.restore(pulses(days), [])
+    made.restore(ordinary_pulses(days), [])
     return made
 
 
@@ -201,7 +166,7 @@ def test_nothing_is_unusual_before_a_day_is_known() -> None:
 
 def test_what_comes_every_week_at_this_hour_is_no_burst() -> None:
     calm, weekly = watch(21), Incidents(Options())
-    hours = pulses(21)
+    hours = ordinary_pulses(21)
     for n, pulse in enumerate(hours):
         if pulse.hour.weekday() == 0 and pulse.hour.hour in (11, 12):
             counts = pulse.terms | {"bulte": 14, "geldi": pulse.terms.get("geldi", 0) + 14}
@@ -306,7 +271,7 @@ def test_killed_in_the_middle_it_goes_on_as_if_nothing_had_been(kill_at: float) 
                 now = stream[place].at
                 held = Incidents(Options())
                 held.restore(
-                    [*pulses(), *(r for r in said if isinstance(r, Pulse))],
+                    [*ordinary_pulses(), *(r for r in said if isinstance(r, Pulse))],
                     [r for r in said if isinstance(r, Incident)],
                 )
                 while place and stream[place - 1].at >= held.since(now):

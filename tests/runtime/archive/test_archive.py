@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -23,26 +22,15 @@ from runtime.archive.opening import open_archive
 from runtime.archive.protocol import Archive
 from runtime.archive.state import TRUST_S, ArchiveState
 from runtime.settings.load import load
-from runtime.settings.structs import ArchiveSettings, Settings
+from runtime.settings.structs import Settings
 from schemas.errors import ConfigError, Unavailable
 from schemas.message import Raw
-from tests.support.servers.s3 import ACCESS, BUCKET, S3, SECRET
+from tests.support.archive_bucket import bucket_settings
+from tests.support.servers.s3 import S3
 from tests.support.waiting import until
 
 Open = Callable[[], Archive]
 LONG = 70_000  # bytes, above what packs take
-
-
-def bucket_settings(home: Path, url: str, **more: object) -> Settings:
-    """Return the settings of an archive in the test's bucket."""
-    table = ArchiveSettings(
-        url=f"s3://{BUCKET}/santral",
-        endpoint=url,
-        access_key=ACCESS,
-        secret_key=SECRET,
-        upload_after=timedelta(milliseconds=50),
-    )
-    return Settings(home=str(home), archive=msgspec.structs.replace(table, **more))
 
 
 @pytest.fixture(params=["folder", "bucket"])

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 from runtime import log as logs
 from runtime.health.faults import guard, is_outage
 from schemas.errors import Rejected, Retry, Unavailable
-from tests.router.test_faults import counted
+from tests.support.caught_bugs import count_caught_bugs
 
 log = logs.get(__name__)
 
@@ -39,12 +39,12 @@ def test_an_outage_differs_from_a_bug() -> None:
 
 
 def test_a_guard_counts_a_bug_and_raises_an_outage() -> None:
-    before = counted("test")
+    before = count_caught_bugs("test")
     with guard(log, "test") as first:
         raise KeyError("x")
     with guard(log, "test") as second:
         pass
-    assert (first.failed, second.failed, counted("test")) == (True, False, before + 1)
+    assert (first.failed, second.failed, count_caught_bugs("test")) == (True, False, before + 1)
     with pytest.raises(Retry), guard(log, "test"):
         raise Retry(1)
     with pytest.raises(asyncio.CancelledError), guard(log, "test"):

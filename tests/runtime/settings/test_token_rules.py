@@ -18,7 +18,7 @@ from runtime.log import redacted_url
 from runtime.settings.limits import LimitsSettings
 from runtime.settings.load import load
 from runtime.settings.structs import Settings
-from tests.ingest.door.test_http import TOKENS, serving
+from tests.support.door import TOKENS, serve_application
 from workers.console.api import Api
 from workers.console.app import app
 
@@ -137,7 +137,7 @@ async def console() -> AsyncIterator[httpx2.AsyncClient]:
     api = Api(settings=settings, desk=_Desk(), store=None)  # type: ignore[arg-type]  # no more is reached
     application = app(api, Health("console"), asyncio.Event())
     async with (
-        serving(application, LimitsSettings(attempts=3)) as url,
+        serve_application(application, LimitsSettings(attempts=3)) as url,
         httpx2.AsyncClient(base_url=url) as client,
     ):
         yield client

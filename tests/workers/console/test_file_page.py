@@ -10,7 +10,7 @@ from runtime.archive.opening import open_archive
 from runtime.health.checks import Health
 from schemas import envelope, topics
 from schemas.message import Attachment
-from tests.runtime.archive.test_archive import bucket_settings
+from tests.support.archive_bucket import bucket_settings
 from tests.support.console import TOKENS, api, everywhere, recorded
 from tests.support.desk.open_queue import redis, server
 from tests.support.servers.s3 import S3

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runtime.health.checks import Health
 from runtime.settings.structs import Settings, TokensSettings
-from tests.ingest.door.test_http import raw, serving
+from tests.support.door import send_raw, serve_application
 from workers.console.api import Api
 from workers.console.app import app
 
@@ -24,7 +24,7 @@ SETTINGS = Settings(
 async def console() -> AsyncIterator[str]:
     """A console without a store or a desk, which an early refusal does not need."""
     api = Api(settings=SETTINGS, desk=None, store=None)  # type: ignore[arg-type]  # never reached
-    async with serving(app(api, Health("console"), asyncio.Event())) as url:
+    async with serve_application(app(api, Health("console"), asyncio.Event())) as url:
         yield url
 
 
@@ -33,7 +33,7 @@ async def console() -> AsyncIterator[str]:
 )
 async def test_a_cookie_of_any_bytes_is_nobodys(console: str, cookie: str) -> None:
     head = f"GET / HTTP/1.1\nHost: x\nCookie: santral={cookie}\nConnection: close"
-    status, text = await raw(console, head)
+    status, text = await send_raw(console, head)
     assert status == 303, text
     assert "/login" in text
 
@@ -98,7 +98,7 @@ async def test_no_request_of_a_stranger_is_a_500(
     console: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes
 ) -> None:
     lines = "".join(f"{name}: {value}\n" for name, value in headers.items())
-    status, text = await raw(
+    status, text = await send_raw(
         console,
         f"{method} {path}?{query} HTTP/1.1\nHost: x\n{lines}"
         f"Content-Length: {len(body)}\nConnection: close",

@@ -13,7 +13,7 @@ from schemas.dead_letter import DeadLetter, Origin
 from schemas.errors import Unavailable
 from schemas.message import Message
 from schemas.outcome import Outcome
-from tests.router.test_faults import counted
+from tests.support.caught_bugs import count_caught_bugs
 from tests.support.messages import NOW, message, policy
 from workers.recorder import rows as record_rows
 from workers.recorder.rows import GROUP, Rows, add_record
@@ -108,14 +108,14 @@ def test_a_record_that_the_store_does_not_take_costs_none_of_the_others(engine: 
     messages = [message("Faturam yanlış", native=str(n)) for n in range(9)]
     decisions = [decide_message(m, None, policy(), NOW).decision for m in messages]
     decisions[4] = msgspec.structs.replace(decisions[4], hops=2**70)
-    before = counted(GROUP)
+    before = count_caught_bugs(GROUP)
     written = write_records(
         engine,
         [_raw(n, m) for n, m in enumerate(messages)]
         + [_raw(n, d, DECISIONS) for n, d in enumerate(decisions)],
     )
     assert sum(sum(rows.records.values()) for rows in written) == 18
-    assert counted(GROUP) == before + 1
+    assert count_caught_bugs(GROUP) == before + 1
     assert _all(engine, "SELECT count(*) FROM messages")[0][0] == 9
     decided = {row[0] for row in _all(engine, "SELECT message FROM decisions")}
     assert decided == {m.id for m in messages}, (
@@ -135,7 +135,7 @@ def test_a_fault_in_what_is_made_of_a_record_costs_that_alone(
     monkeypatch.setitem(
         record_rows._ROW_MAKERS, MESSAGES, (Message, record_rows._add_message, broken)
     )
-    before = counted(GROUP)
+    before = count_caught_bugs(GROUP)
     original = message("Faturam yanlış", position="INBOX;1;1")
     write_records(engine, [_raw(0, original)])
     with engine.connect() as connection:
@@ -144,7 +144,7 @@ def test_a_fault_in_what_is_made_of_a_record_costs_that_alone(
     assert recorded.message == original
     assert _all(engine, "SELECT position FROM arrivals") == [("INBOX;1;1",)]
     assert _all(engine, "SELECT count(*) FROM handles") == [(0,)]
-    assert counted(GROUP) == before + 1
+    assert count_caught_bugs(GROUP) == before + 1
 
 
 def test_a_recorder_that_was_fenced_writes_nothing_in_halves(engine: Engine) -> None:

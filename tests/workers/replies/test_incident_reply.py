@@ -10,7 +10,7 @@ from schemas.incident import Incident
 from schemas.message import Message
 from schemas.outcome import Reply
 from schemas.topics import AnyTopic
-from tests.router.test_faults import counted
+from tests.support.caught_bugs import count_caught_bugs
 from tests.support.messages import NOW, message, policy
 from workers.replies.incident_reply import IncidentResponder
 
@@ -58,7 +58,7 @@ async def test_a_bug_with_one_customer_costs_no_other_the_holding_text() -> None
     published = _Published(items[POISONED].message.id)
     responder = _Answered(Settings(), cast("Any", None), cast("Any", published), SystemClock())
     responder.items = items
-    before = counted("santral-holding")
+    before = count_caught_bugs("santral-holding")
     incident = Incident(
         id="i",
         brand="default",
@@ -73,4 +73,4 @@ async def test_a_bug_with_one_customer_costs_no_other_the_holding_text() -> None
     await responder._answer(incident)
     answered = {r.message for r in published.records if isinstance(r, Reply)}
     assert answered == {i.message.id for n, i in enumerate(items) if n != POISONED}
-    assert counted("santral-holding") == before + 1
+    assert count_caught_bugs("santral-holding") == before + 1
