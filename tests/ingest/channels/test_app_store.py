@@ -42,6 +42,6 @@ async def test_other_words_show_that_a_review_changed(vendor: Vendor) -> None:
     assert [m.text for m in taken] == [WORDS, WORDS.replace(SECRET_WORD, "yeni")]
     assert taken[1].event is not None
     header = jwt.get_unverified_header(
-        vendor.asked[0].headers["authorization"].removeprefix("Bearer ")
+        vendor.requests[0].headers["authorization"].removeprefix("Bearer ")
     )
     assert (header["kid"], header["alg"]) == ("K", "ES256")

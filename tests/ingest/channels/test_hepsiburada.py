@@ -35,7 +35,7 @@ async def test_only_the_customers_turns_are_messages(vendor: Vendor) -> None:
     taken, _ = await read_all("hepsiburada", vendor, merchant="m", key="k", integrator="santral")
     assert [m.native_id for m in taken] == ["c1", "c3"]
     assert taken[0].conversation == taken[1].conversation
-    headers = vendor.asked[0].headers
+    headers = vendor.requests[0].headers
     assert (headers["merchantid"], headers["user-agent"]) == ("m", "santral")
     with pytest.raises(Rejected, match="no turn"):
         parse_item("hepsiburada", issue | {"conversations": [{"id": "c2", "from": "Merchant"}]})

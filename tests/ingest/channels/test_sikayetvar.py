@@ -27,9 +27,9 @@ async def test_complaints_are_read_page_by_page(vendor: Vendor) -> None:
     taken, ended = await read_all("sikayetvar", vendor, key="k")
     assert len(taken) == 51, "each once, though the second round showed fifty again"
     assert ended.after == 300
-    first = vendor.asked[0]
+    first = vendor.requests[0]
     assert (first.headers["x-auth-key"], first.json()["filters"]["publishStatuses"]) == (
         "k",
         [2, 3, 5],
     )
-    assert "page=1" in vendor.asked[1].path
+    assert "page=1" in vendor.requests[1].path

@@ -34,7 +34,7 @@ async def test_a_refused_answer_opens_the_question_again(vendor: Vendor) -> None
     assert first.id != second.id
     assert second.flags == ("answer_refused",)
     assert "yasak kelime" in second.full_text
-    assert vendor.asked[0].headers["user-agent"] == "s - SelfIntegration"
+    assert vendor.requests[0].headers["user-agent"] == "s - SelfIntegration"
     done = parse_item("trendyol", ITEM | {"status": "ANSWERED"})
     assert done.answering is not None
     assert done.answering.forbidden
