@@ -50,3 +50,13 @@ def test_an_own_pack_that_names_an_unknown_department_is_wrong(tmp_path: Path) -
     code, lines = check(tmp_path, f'{OWN}\n[router]\npack = "{pack}"\n')
     assert code == 2
     assert [line for line in lines if "no department 'sales' in [departments]" in line]
+
+
+def test_settings_without_a_file_are_right() -> None:
+    assert CliRunner().invoke(main, ["check", "--offline"]).exit_code == 0
+
+
+def test_a_misspelt_table_is_named_with_the_right_name(tmp_path: Path) -> None:
+    code, lines = check(tmp_path, "[kafak]\nx = 1\n")
+    assert code == 2
+    assert any("Did you mean 'kafka'?" in line for line in lines)

@@ -1,20 +1,29 @@
-"""The login of mail with an access token, and a mail server that is away."""
+"""The mail that is composed of a reply, the login with an access token, and a server that is away."""
 
 import base64
 from collections.abc import Iterator
-from typing import Any
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
+import msgspec
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from cli.up.ports import free_port
+from schemas.base import conversation_id
 from schemas.errors import Retry
+from schemas.outcome import Reply
+from schemas.text import reply_token
+from tests.support.messages import NOW, message
 from tests.support.replies import reply_to
 from tests.support.servers.vendor import Vendor
 from workers.actions import reply_email
 from workers.actions.protocol import ServerAway
+from workers.actions.reply_email import EmailReplyAccount, compose
 
 
 class Gate:
@@ -83,3 +92,70 @@ async def test_a_mail_server_that_is_away_is_the_accounts_failure_and_not_the_re
     )
     with pytest.raises(ServerAway, match="the mail server is away"):
         await reply_email.ReplyEmail().send(reply_to("ada@ornek.example"), settings, b"key")
+
+
+CONVERSATION = conversation_id("default", "mail", "r")
+REPLY = Reply(
+    id="0f0e0d0c-0b0a-5908-8706-050403020100",
+    kind="answer",
+    brand="default",
+    channel="email",
+    source="email:a",
+    conversation=CONVERSATION,
+    message="m",
+    item="i",
+    department="billing",
+    recipient=message("x").sender,
+    text="Merhaba ğüş\n.\nnokta",
+    at=NOW,
+    subject="Şikâyet",
+    language="tr",
+    in_reply_to="<own@x>",
+)
+
+
+def _compose(**changes: object) -> bytes:
+    account = EmailReplyAccount(host="h", sender="Örnek Destek <destek@ornek.example>")
+    reply = msgspec.structs.replace(REPLY, **changes)
+    return compose(reply, account, "ada@ornek.example", b"key")
+
+
+def _mail(raw: bytes) -> EmailMessage:
+    return cast("EmailMessage", message_from_bytes(raw, policy=default))
+
+
+def test_a_mail_carries_the_signed_conversation() -> None:
+    mail = _mail(_compose())
+    assert reply_token.conversation_of(b"key", mail["Message-ID"]) == CONVERSATION
+    assert mail["Subject"] == "Ynt: Şikâyet"
+    assert "Auto-Submitted" not in mail
+    assert mail.get_content().splitlines() == ["Merhaba ğüş", ".", "nokta"]
+
+
+def test_a_mail_has_the_first_and_the_last_references_unbroken() -> None:
+    ids = tuple(f"<{'x' * 80}{n}@outlook.example>" for n in range(15))
+    raw = _compose(references=ids, in_reply_to=ids[-1])
+    assert _mail(raw)["In-Reply-To"] == ids[-1]
+    assert _mail(raw)["References"].split() == [ids[0], *ids[-10:]]
+    assert b"=?" not in raw.split(b"References:")[1].split(b"\r\nX-")[0]
+    assert max(map(len, raw.split(b"\r\n"))) < 998
+
+
+def test_a_reply_gives_the_same_mail_each_time() -> None:
+    assert _compose() == _compose()
+
+
+def test_a_subject_has_one_prefix() -> None:
+    assert _mail(_compose(subject="YNT: Şikâyet"))["Subject"] == "YNT: Şikâyet"
+
+
+def test_a_subject_adds_no_header() -> None:
+    injected = _mail(_compose(subject="a\r\nBcc: x@y", language="en"))
+    assert injected["Subject"] == "Re: a Bcc: x@y"
+    assert "Bcc" not in injected
+
+
+def test_an_acknowledgement_says_that_a_machine_wrote_it() -> None:
+    mail = _mail(_compose(kind="acknowledgement"))
+    assert mail["Auto-Submitted"] == "auto-replied"
+    assert mail["X-Auto-Response-Suppress"] == "All"
