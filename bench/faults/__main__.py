@@ -47,7 +47,7 @@ class Run:
 
     async def fault(self, name: str, fault: Fault) -> dict[str, Any]:
         """Do one harm, undo it, wait until all flows, return the row once every stage is ready."""
-        sightings, gauges = self._traffic.seen, self._gauges
+        sightings, gauges = self._traffic.sightings, self._gauges
         sightings.statuses.clear()
         gauges.unready.clear()
         wrong, began, began_at = len(sightings.wrong), time.monotonic(), datetime.now(UTC)
@@ -144,10 +144,10 @@ async def measure(cluster: Cluster, names: list[str], load: Load) -> list[str]:
     while not totals and time.monotonic() < deadline:
         totals = await asyncio.to_thread(cluster.ledger)
     gauges.stop()
-    broken = await settled(lambda: findings(cluster, traffic.seen), _SETTLE_S)
+    broken = await settled(lambda: findings(cluster, traffic.sightings), _SETTLE_S)
     if not totals:
         broken.append(f"the ledger did not settle within {_SETTLE_S} s")
-    sightings = traffic.seen
+    sightings = traffic.sightings
     print(
         f"\nat rest: {len(sightings.accepted)} messages and {len(sightings.mailed)} mails accepted, "
         f"{len(sightings.closed)} acts, {len(sightings.answers)} answers; ledger {totals.get('unaccounted')}; "

@@ -2,7 +2,8 @@
 and Redis is emptied, read-only, full and unable to save, and a mail server is away.
 
 Nothing may be lost or doubled, each conversation keeps its order, one act closes an item, and each
-answer leaves once. SANTRAL_CHAOS_MESSAGES sets the size (CI: 6,000; `make chaos`: 1,000,000).
+answer leaves once. SANTRAL_CHAOS_MESSAGES sets the size, which is 6,000 in CI and 1,000,000 in
+`make chaos`.
 """
 
 import asyncio
@@ -23,17 +24,21 @@ import pytest
 from redis.exceptions import RedisError
 
 from cli.up.ports import free_port
+from runtime.clock import SystemClock
 from runtime.settings.structs import KafkaSettings
 from runtime.store import engine
 from schemas.decision import WorkItem
 from tests.support.cluster.cluster import Front
+from tests.support.cluster.mail_trail import log_lines, mail_trail
 from tests.support.cluster.traffic import Load, Sightings, Traffic
 from tests.support.cluster.verdict import (
     desk_findings,
     first_visits,
+    lost_answers,
     mail_findings,
     outcomes,
     road_findings,
+    silent_customers,
     work_items,
 )
 from tests.support.paths import ROOT
@@ -48,6 +53,7 @@ CONVERSATIONS = max(50, MESSAGES // 20)
 SENDERS = 24
 EVERY_S = 2.0
 BAD_REDIS_S = 2.5
+MAX_TRAILS = 3
 MAILS_S = 200
 """A reply that failed six times while its server was away waits 64 seconds or more for its next try."""
 TEXTS = (
@@ -64,7 +70,7 @@ TEXTS = (
     "zehirdesen kargo",
     "zehirmodel iade",
 )
-"""What customers write; on the last three a rule, a pattern and a model of the router raise."""
+"""Texts of customers; on the last three a rule, a pattern and a model of the router raise."""
 HARMS = (
     ("mail", "away"),
     ("router", "kill"),
@@ -145,7 +151,7 @@ class Chaos:
         access = up.access
         front = Front(access["door"], access["tokens"], access["mail_door"], ("good",))
         self.traffic = Traffic(front, Load(mails=2.0, senders=0, agents=4))
-        self.seen = self.traffic.seen
+        self.sightings = self.traffic.sightings
         self.harms: Counter[str] = Counter()
         self.done = asyncio.Event()
         self.harmed = asyncio.Event()
@@ -166,7 +172,7 @@ class Chaos:
                     "sender": {"customer_no": str(conversation)},
                 }
                 identifier = await self.traffic.send(body)
-                self.seen.accepted[identifier] = (str(conversation), step)
+                self.sightings.accepted[identifier] = (str(conversation), step)
                 if rng.random() < 0.05:
                     assert await self.traffic.send(body) == identifier
                 if step >= MESSAGES // CONVERSATIONS:
@@ -243,13 +249,30 @@ def _ledger(up: LocalProfile) -> dict[str, Any]:
     return {}
 
 
-async def settled_mail_findings(kafka: KafkaSettings, seen: Sightings, sink: MailSink) -> list[str]:
-    """Return what is wrong with the mails once all left, or after a while without the last."""
+async def settled_mail_findings(
+    kafka: KafkaSettings, sightings: Sightings, sink: MailSink
+) -> list[str]:
+    """Return the findings about mails once all left, or after a while without the last."""
 
     async def present_findings() -> list[str]:
-        return mail_findings(await outcomes(kafka), seen, sink.answers, sink.acknowledged)
+        return mail_findings(await outcomes(kafka), sightings, sink.answers, sink.acknowledged)
 
     return await settled(present_findings, MAILS_S)
+
+
+async def _describe_missing(up: LocalProfile, sightings: Sightings, sink: MailSink) -> str:
+    """Return the trails of the first mails that miss a reply, with the time and the logs."""
+    kafka = KafkaSettings(bootstrap=up.access["kafka"])
+    records = await outcomes(kafka)
+    senders = {
+        *silent_customers(records, sightings, sink.acknowledged),
+        *lost_answers(records, sightings, sink.answers).values(),
+    }
+    lines = [f"{len(senders)} mails miss a reply at {SystemClock().now():%T}"]
+    for sender in sorted(senders)[:MAX_TRAILS]:
+        trail = await mail_trail(kafka, sender)
+        lines += [sender, *trail.lines(), *log_lines(up.home, trail.ids)]
+    return "\n".join(lines)
 
 
 def _check_poison(items: list[WorkItem]) -> None:
@@ -286,26 +309,26 @@ async def test_nothing_is_lost_or_doubled_whatever_dies(up: LocalProfile, sink: 
     chaos = Chaos(up, sink)
     began = time.monotonic()
     await chaos.run()
-    seconds, seen = time.monotonic() - began, chaos.seen
-    assert len(seen.accepted) >= MESSAGES // CONVERSATIONS * CONVERSATIONS
+    seconds, sightings = time.monotonic() - began, chaos.sightings
+    assert len(sightings.accepted) >= MESSAGES // CONVERSATIONS * CONVERSATIONS
     ledger = await asyncio.to_thread(
         wait, "the ledger settles at 0", lambda: _ledger(up), 180 + MESSAGES / 1000
     )
     assert ledger["unaccounted"] == 0
     kafka = KafkaSettings(bootstrap=up.access["kafka"])
-    mails = await settled_mail_findings(kafka, seen, sink)
+    mails = await settled_mail_findings(kafka, sightings, sink)
     items, records = await work_items(kafka), await outcomes(kafka)
     print(  # noqa: T201 - the run's figures, for whoever reads the log
-        f"\nchaos: {len(seen.accepted)} messages in {seconds:.0f} s, {dict(chaos.harms)}, "
-        f"{dict(sorted(seen.statuses.items()))}, {len(seen.answers)} answers"
+        f"\nchaos: {len(sightings.accepted)} messages in {seconds:.0f} s, {dict(chaos.harms)}, "
+        f"{dict(sorted(sightings.statuses.items()))}, {len(sightings.answers)} answers"
     )
-    assert mails == []
-    assert road_findings(items, seen) == []
-    assert desk_findings(records, seen) == []
-    assert seen.wrong == [], "each refusal is a sentence with Retry-After"
+    assert mails == [], await _describe_missing(up, sightings, sink)
+    assert road_findings(items, sightings) == []
+    assert desk_findings(records, sightings) == []
+    assert sightings.wrong == [], "each refusal is a sentence with Retry-After"
     assert _crashes(up) == [], "a neighbour's absence ends no stage"
     _check_poison(items)
     counts, decided, recorded = _rows(os.environ.get("SANTRAL_STORE__URL") or up.access["store"])
-    accepted = len(seen.accepted) + len(seen.mailed)
+    accepted = len(sightings.accepted) + len(sightings.mailed)
     assert (counts, decided) == ({"messages": accepted, "dead": 0}, accepted)
-    assert seen.closed.keys() <= recorded, "an outcome that was answered with 200 is recorded"
+    assert sightings.closed.keys() <= recorded, "an outcome that was answered with 200 is recorded"

@@ -51,7 +51,7 @@ class Report:
 async def _freeze(cluster: Cluster) -> Report:
     """Freeze the leader under traffic, let it run on, and return what that showed."""
     traffic, gauges, report = Traffic(cluster.front, LOAD), Gauges(cluster), Report()
-    sightings = traffic.seen
+    sightings = traffic.sightings
     gauges.start()
     traffic.start()
     servers = cluster.mail.values()

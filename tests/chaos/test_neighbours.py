@@ -33,7 +33,7 @@ LOAD = Load(messages=20, mails=3, senders=10, agents=4)
 
 @dataclass
 class Report:
-    """What one run of harms showed."""
+    """The findings of one run of harms."""
 
     flow: dict[str, dict[str, float]] = field(default_factory=dict)
     exits: list[Exit] = field(default_factory=list)
@@ -60,15 +60,15 @@ class Harmed:
         self.report.phases[phase], self._since = round(now - self._since, 1), now
 
     async def _flow(self, neighbour: str) -> None:
-        """Note how long the road stands after a neighbour is back."""
+        """Note how long the road pauses after a neighbour is back."""
         back = time.monotonic()
         self.report.flow[neighbour] = await asyncio.to_thread(
-            wait_for_moves, self.gauges.moves(self.traffic.seen), back, 60
+            wait_for_moves, self.gauges.moves(self.traffic.sightings), back, 60
         )
 
     async def run(self) -> Report:
         """Do the harm, let all settle, and return what it showed."""
-        good, seen = self.cluster.mail["good"], self.traffic.seen
+        good, sightings = self.cluster.mail["good"], self.traffic.sightings
         self.gauges.start()
         self.traffic.start()
         await until("an answer leaves by each server", self._answered, 30)
@@ -102,7 +102,7 @@ class Harmed:
         self.report.broken = await self._settled_findings()
         self._note("verdict")
         self.gauges.stop()
-        self.report.wrong = seen.wrong
+        self.report.wrong = sightings.wrong
         self.report.exits = self.cluster.unwanted_exits()
         stages = self.cluster.stages.values()
         self.report.unready = {s.name: problems for s in stages if (problems := s.problems())}
@@ -113,7 +113,7 @@ class Harmed:
 
     async def _settled_findings(self) -> list[str]:
         """Return what is broken once the parked answers left, or after a while without them."""
-        return await settled(lambda: findings(self.cluster, self.traffic.seen), 40)
+        return await settled(lambda: findings(self.cluster, self.traffic.sightings), 40)
 
 
 @pytest.fixture(scope="module", name="report")

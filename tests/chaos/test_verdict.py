@@ -25,8 +25,8 @@ def _items(*steps: int) -> list[WorkItem]:
     return [one_of.item for one_of in decided if one_of.item is not None]
 
 
-def _seen(items: list[WorkItem]) -> Sightings:
-    """Return what a writer of these messages saw, in the order of their numbers."""
+def _sightings(items: list[WorkItem]) -> Sightings:
+    """Return the sightings of a writer of these messages, in the order of their numbers."""
     accepted = {i.message.id: (ROOT, int(i.message.native_id)) for i in items}
     return Sightings(accepted=accepted)
 
@@ -46,15 +46,15 @@ def _outcome(identifier: str, kind: str, item: WorkItem) -> Outcome:
 
 def test_a_road_that_keeps_its_promises_has_no_finding() -> None:
     items = _items(0, 1, 2)
-    assert road_findings(items, _seen(items)) == []
+    assert road_findings(items, _sightings(items)) == []
 
 
 def test_a_lost_a_doubled_and_an_early_message_are_findings() -> None:
     items = _items(0, 1, 2)
-    seen = _seen(items)
-    assert road_findings(items[1:], seen)[0].startswith("1 lost")
-    assert road_findings([*items, items[2]], seen)[0].startswith("1 doubled")
-    assert road_findings([items[1], items[0], items[2]], seen)[0].startswith("1 out of order")
+    sightings = _sightings(items)
+    assert road_findings(items[1:], sightings)[0].startswith("1 lost")
+    assert road_findings([*items, items[2]], sightings)[0].startswith("1 doubled")
+    assert road_findings([items[1], items[0], items[2]], sightings)[0].startswith("1 out of order")
 
 
 def test_a_follow_up_in_a_moved_conversation_is_not_lost_and_a_moved_message_not_doubled() -> None:
@@ -63,7 +63,7 @@ def test_a_follow_up_in_a_moved_conversation_is_not_lost_and_a_moved_message_not
     moved = msgspec.structs.replace(items[0].decision, hops=1)
     items[1] = msgspec.structs.replace(items[1], decision=decision)
     items.append(msgspec.structs.replace(items[0], decision=moved))
-    assert road_findings(items, _seen(items)) == []
+    assert road_findings(items, _sightings(items)) == []
 
 
 def test_a_second_act_on_a_message_is_a_finding_where_its_agent_got_a_confirmation() -> None:
@@ -78,22 +78,22 @@ def test_a_second_act_on_a_message_is_a_finding_where_its_agent_got_a_confirmati
 
 
 def test_an_act_that_was_confirmed_and_not_recorded_is_a_finding() -> None:
-    found = desk_findings({}, Sightings(closed={"a": {"ali"}}))
-    assert found == ["1 confirmed without a record, first a"]
+    findings = desk_findings({}, Sightings(closed={"a": {"ali"}}))
+    assert findings == ["1 confirmed without a record, first a"]
 
 
 def test_a_customer_without_an_answer_or_with_two_is_a_finding() -> None:
     (item,) = _items(0)
     text = f"Cevap {item.message.id}"
-    seen = replace(Sightings(), answers={text: "ada@x.example"}, mailed={"ada@x.example"})
+    sightings = replace(Sightings(), answers={text: "ada@x.example"}, mailed={"ada@x.example"})
     once, welcome = Counter({text: 1}), Counter({"ada@x.example": 1})
-    assert mail_findings({}, seen, once, welcome) == []
-    assert mail_findings({}, seen, Counter(), welcome)[0].startswith("1 answers lost")
-    assert mail_findings({}, seen, once + once, welcome)[0].startswith("1 answers sent twice")
-    assert mail_findings({}, seen, once, Counter())[0].startswith("1 customers without")
-    assert mail_findings({}, seen, once, welcome + welcome)[0].startswith("1 customers ack")
+    assert mail_findings({}, sightings, once, welcome) == []
+    assert mail_findings({}, sightings, Counter(), welcome)[0].startswith("1 answers lost")
+    assert mail_findings({}, sightings, once + once, welcome)[0].startswith("1 answers sent twice")
+    assert mail_findings({}, sightings, once, Counter())[0].startswith("1 customers without")
+    assert mail_findings({}, sightings, once, welcome + welcome)[0].startswith("1 customers ack")
     given_up = {"a": _outcome("a", "undeliverable", item)}
-    assert mail_findings(given_up, seen, Counter(), welcome) == [], "a person was called"
+    assert mail_findings(given_up, sightings, Counter(), welcome) == [], "a person was called"
 
 
 def test_a_pause_counts_from_the_harm_and_to_the_end() -> None:

@@ -1,7 +1,7 @@
 """Three combined KRaft nodes of the pinned Kafka on loopback, each to be killed, frozen and started.
 
-Before: the pinned jars. After: tests/support/cluster/cluster.py runs the stages on them. Replication is 3 and min
-ISR 2, also of the internal topics; all other broker settings are Kafka's defaults.
+Replication is 3 and min ISR 2, also of the internal topics; all other broker settings are Kafka's
+defaults.
 """
 
 import json
@@ -46,7 +46,7 @@ class Node(kafka_local.Broker):
 
     def _properties(self) -> str:
         own = {"node.id": self.number, "controller.quorum.voters": self.voters, **_REPLICATED}
-        # Of a key that comes twice Kafka takes the last value.
+        # Kafka takes the last value of a key that comes twice.
         return super()._properties() + "".join(f"{key}={value}\n" for key, value in own.items())
 
     def copy_storage(self, first: "Node") -> None:
@@ -185,9 +185,9 @@ class Brokers:
     def _finds_in_sync(self, number: int, replicas: int) -> bool:
         # Each node by itself: the others still count one that died a moment ago.
         view = self._metadata(self.nodes[number].bootstrap)
-        parts = [part for topic in view.topics.values() for part in topic.partitions.values()]
+        partitions = [p for topic in view.topics.values() for p in topic.partitions.values()]
         return len(view.brokers) == len(NODES) and all(
-            part.leader in NODES and len(part.isrs) >= replicas for part in parts
+            p.leader in NODES and len(p.isrs) >= replicas for p in partitions
         )
 
     def wait_whole(self, seconds: float = 90) -> None:

@@ -1,7 +1,7 @@
 """The cluster profile on loopback: three brokers, Redis, a store, mail servers, and every stage.
 
-Before: tests/support/cluster/brokers.py, tests/support/cluster/supervised.py. After: tests/chaos/test_neighbours.py and bench/faults
-harm one neighbour after the other. Every part has a way to end, to freeze and to come back.
+tests/chaos/test_neighbours.py and bench/faults harm one neighbour after the other. Each of them can
+end, freeze and come back.
 """
 
 import contextlib
@@ -83,7 +83,7 @@ class Store(Postgres):
 
 @dataclass(frozen=True)
 class Front:
-    """What customers and agents reach: the door, its tokens, and the mail door with its accounts."""
+    """The addresses for customers and agents: the door, its tokens, the mail door and its accounts."""
 
     door: str
     tokens: dict[str, str]

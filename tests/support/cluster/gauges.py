@@ -1,6 +1,6 @@
 """Gauges of a running cluster: when the road moved, and which stage called itself unready.
 
-Before: tests/support/cluster/cluster.py and tests/support/cluster/traffic.py run. After: bench/faults and tests/chaos/test_neighbours.py judge the pauses.
+bench/faults and tests/chaos/test_neighbours.py judge the pauses.
 """
 
 import itertools
@@ -61,13 +61,13 @@ class Gauges:
             thread.start()
         return self
 
-    def moves(self, seen: Sightings) -> Moves:
+    def moves(self, sightings: Sightings) -> Moves:
         """Return all four gauges of the road: those here, and what customers and agents saw."""
         return {
-            "door": lambda: sorted(seen.accepted_at.values()),
+            "door": lambda: sorted(sightings.accepted_at.values()),
             "queue": lambda: self.queue_moves,
             "recorder": lambda: self.store_moves,
-            "claims": lambda: seen.claims,
+            "claims": lambda: sightings.claims,
         }
 
     def stop(self) -> None:

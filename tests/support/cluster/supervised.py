@@ -1,7 +1,6 @@
 """Stages as separate processes that start again when they end, as systemd or Kubernetes do it.
 
-Before: a command and its environment. After: tests/support/cluster/cluster.py kills, freezes and probes them; each
-end that nobody asked for is recorded with its exit code.
+A stage keeps the exit code of each of its ends, and says whether the test ended it.
 """
 
 import signal
@@ -25,7 +24,7 @@ class Exit:
 
     stage: str
     code: int
-    at: float
+    moment: float
     wanted: bool
 
 
@@ -114,7 +113,7 @@ class Stage:
 
     def unwanted_exits(self, since: float = 0.0) -> list[Exit]:
         """Return the ends since a moment that the test did not ask for."""
-        return [end for end in self.exits if not end.wanted and end.at >= since]
+        return [end for end in self.exits if not end.wanted and end.moment >= since]
 
     def request_stop(self) -> None:
         """Ask it to end for good, once."""

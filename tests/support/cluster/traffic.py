@@ -1,6 +1,5 @@
-"""Customers and agents in front of a cluster, and what each of them saw.
+"""Customers and agents in front of a cluster, and the answers that they got.
 
-Before: tests/support/cluster/cluster.py. After: tests/support/cluster/verdict.py compares what was accepted with what came out.
 Customers write by API, in order within a conversation, and by mail; they repeat what got no clear
 answer. Agents claim, answer, complete, release, reroute and escalate, and abandon a few.
 """
@@ -50,7 +49,7 @@ class Load:
 
 @dataclass
 class Sightings:
-    """What customers and agents saw; times are of time.monotonic."""
+    """The answers that customers and agents got; times are of time.monotonic."""
 
     accepted: dict[str, tuple[str, int]] = field(default_factory=dict)
     accepted_at: dict[str, float] = field(default_factory=dict)
@@ -85,7 +84,7 @@ class Traffic:
             timeout=_TIMEOUT_S,
             limits=httpx2.Limits(max_connections=200, max_keepalive_connections=100),
         )
-        self.seen = Sightings()
+        self.sightings = Sightings()
 
     def start(self) -> None:
         """Begin to write, and to work."""
@@ -131,8 +130,8 @@ class Traffic:
                     "sender": {"customer_no": root},
                 }
                 identifier = await self.send(body)
-                self.seen.accepted.setdefault(identifier, (root, step))
-                self.seen.accepted_at.setdefault(identifier, time.monotonic())
+                self.sightings.accepted.setdefault(identifier, (root, step))
+                self.sightings.accepted_at.setdefault(identifier, time.monotonic())
                 if rng.random() < 0.05:
                     await self.send(body)
                 if repeat is not None and rng.random() < 0.01:
@@ -148,9 +147,9 @@ class Traffic:
                     "/v1/messages", json=body, headers=self._headers("door")
                 )
             except httpx2.TransportError as error:
-                self.seen.statuses[f"send {type(error).__name__}"] += 1
+                self.sightings.statuses[f"send {type(error).__name__}"] += 1
             else:
-                self.seen.note("send", answer)
+                self.sightings.note("send", answer)
                 if answer.status_code == 202:
                     return str(answer.json()["id"])
             await pass_time(_RETRY_S)
@@ -163,7 +162,7 @@ class Traffic:
             sender = f"c{number}x{count}@musteri.example"
             while not await asyncio.to_thread(self._mail, sender, f"{account}@destek.example"):
                 await pass_time(_RETRY_S)
-            self.seen.mailed.add(sender)
+            self.sightings.mailed.add(sender)
             await self._pause(pace)
 
     def _mail(self, sender: str, recipient: str) -> bool:
@@ -175,15 +174,15 @@ class Traffic:
             with smtplib.LMTP("127.0.0.1", self._front.mail_door, timeout=30) as client:
                 client.sendmail(sender, [recipient], text.encode())
         except smtplib.SMTPResponseException as error:
-            self.seen.statuses[f"mail {error.smtp_code}"] += 1
+            self.sightings.statuses[f"mail {error.smtp_code}"] += 1
             return False
         except smtplib.SMTPRecipientsRefused as error:
-            self.seen.statuses[f"mail {next(iter(error.recipients.values()))[0]}"] += 1
+            self.sightings.statuses[f"mail {next(iter(error.recipients.values()))[0]}"] += 1
             return False
         except (smtplib.SMTPException, OSError) as error:
-            self.seen.statuses[f"mail {type(error).__name__}"] += 1
+            self.sightings.statuses[f"mail {type(error).__name__}"] += 1
             return False
-        self.seen.statuses["mail 250"] += 1
+        self.sightings.statuses["mail 250"] += 1
         return True
 
     async def _agent(self, number: int) -> None:
@@ -195,7 +194,7 @@ class Traffic:
             body = {"agent": name, "count": 6}
             claimed = await self._act("claim", f"/v1/desk/{department}/claim", body, tries=1)
             if claimed is not None:
-                self.seen.claims.append(time.monotonic())
+                self.sightings.claims.append(time.monotonic())
                 for item in claimed["items"]:
                     await self._work_on(item, name)
             await self._pause(0.15)
@@ -211,7 +210,7 @@ class Traffic:
             text = f"Cevap {item['id']}"
             reply = await self._act("reply", f"{path}/reply", {**lease, "text": text})
             if reply is not None:
-                self.seen.answers[text] = item["messages"][-1]["sender"]["handles"][0]["value"]
+                self.sightings.answers[text] = item["messages"][-1]["sender"]["handles"][0]["value"]
         hops = item["decision"]["hops"]
         if 0.10 < chance < 0.15:
             await self._act("release", f"{path}/release", lease)
@@ -225,7 +224,7 @@ class Traffic:
             verb, body = "escalate", {**lease, "reason": "acil"}
         closed = await self._act(verb, f"{path}/{verb}", body)
         if closed is not None:
-            self.seen.closed.setdefault(closed["outcome"], set()).add(agent)
+            self.sightings.closed.setdefault(closed["outcome"], set()).add(agent)
 
     async def _act(
         self, act: str, path: str, body: dict[str, Any], tries: int = _ACT_TRIES
@@ -235,9 +234,9 @@ class Traffic:
             try:
                 answer = await self._client.post(path, json=body, headers=self._headers("desk"))
             except httpx2.TransportError as error:
-                self.seen.statuses[f"{act} {type(error).__name__}"] += 1
+                self.sightings.statuses[f"{act} {type(error).__name__}"] += 1
             else:
-                self.seen.note(act, answer)
+                self.sightings.note(act, answer)
                 if answer.status_code == 200:
                     result: dict[str, Any] = answer.json()
                     return result

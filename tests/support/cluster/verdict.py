@@ -1,11 +1,10 @@
-"""What came out of a cluster, against what its doors accepted and its agents did.
+"""The verdict on a cluster at rest: its records against what its doors accepted and agents did.
 
-Before: tests/support/cluster/traffic.py stopped. After: a list of findings, empty when every promise holds.
+A verdict is a list of findings, which is empty when every promise holds.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from runtime.bus.readers import read_to_end
 from runtime.settings.structs import KafkaSettings
@@ -43,21 +42,21 @@ def first_visits(items: Sequence[WorkItem]) -> list[WorkItem]:
     return [item for item in items if item.decision.hops == least[item.message.id]]
 
 
-def road_findings(items: Sequence[WorkItem], seen: Sightings) -> list[str]:
+def road_findings(items: Sequence[WorkItem], sightings: Sightings) -> list[str]:
     """Return what the road lost, doubled or put out of order."""
     visits = Counter((item.message.id, item.decision.hops) for item in items)
-    lost = seen.accepted.keys() - {message for message, _ in visits}
+    lost = sightings.accepted.keys() - {message for message, _ in visits}
     doubled = [visit for visit, times in visits.items() if times > 1]
     lines: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for item in first_visits(items):
-        if item.message.id in seen.accepted:
-            conversation, step = seen.accepted[item.message.id]
+        if item.message.id in sightings.accepted:
+            conversation, step = sightings.accepted[item.message.id]
             lines[conversation, item.decision.department].append(step)
     unordered = [key for key, steps in lines.items() if steps != sorted(steps)]
-    return _named({"lost": lost, "doubled": doubled, "out of order": unordered})
+    return _name_findings({"lost": lost, "doubled": doubled, "out of order": unordered})
 
 
-def desk_findings(records: dict[str, Outcome], seen: Sightings) -> list[str]:
+def desk_findings(records: dict[str, Outcome], sightings: Sightings) -> list[str]:
     """Return what two agents were both confirmed to have closed, and acts without a record.
 
     The first outcome of a partition that closes a message at its hops counts; a later one is
@@ -71,54 +70,69 @@ def desk_findings(records: dict[str, Outcome], seen: Sightings) -> list[str]:
             superseded.add(outcome.id)
         else:
             closers.update(dict.fromkeys(closed, outcome.id))
-    return _named(
+    return _name_findings(
         {
-            "confirmed though another act was first": superseded & seen.closed.keys(),
-            "confirmed without a record": seen.closed.keys() - records.keys(),
+            "confirmed though another act was first": superseded & sightings.closed.keys(),
+            "confirmed without a record": sightings.closed.keys() - records.keys(),
         }
     )
 
 
-def mail_findings(
-    records: dict[str, Outcome], seen: Sightings, answers: Counter[str], welcomed: Counter[str]
-) -> list[str]:
-    """Return the answers and acknowledgements that left twice, or not at all.
+def lost_answers(
+    records: dict[str, Outcome], sightings: Sightings, answers: Counter[str]
+) -> dict[str, str]:
+    """Return the answers that did not leave, each with its customer's address.
 
     An answer may be missing where its outcome is `undeliverable`: a person was then called.
     """
     failed = {o.item for o in records.values() if o.kind == "undeliverable"}
-    lost = [t for t in seen.answers if not answers[t] and t.removeprefix("Cevap ") not in failed]
-    twice = [text for text, times in answers.items() if times > 1]
+    return {
+        text: address
+        for text, address in sightings.answers.items()
+        if not answers[text] and text.removeprefix("Cevap ") not in failed
+    }
+
+
+def silent_customers(
+    records: dict[str, Outcome], sightings: Sightings, welcomed: Counter[str]
+) -> set[str]:
+    """Return the customers without an acknowledgement, if they are more than were given up."""
     unclear = {o.messages[0] for o in records.values() if o.kind == "undeliverable"}
-    silent = seen.mailed - welcomed.keys()
-    welcomed_twice = [address for address, times in welcomed.items() if times > 1]
-    return _named(
+    silent = sightings.mailed - welcomed.keys()
+    return silent if len(silent) > len(unclear) else set()
+
+
+def mail_findings(
+    records: dict[str, Outcome], sightings: Sightings, answers: Counter[str], welcomed: Counter[str]
+) -> list[str]:
+    """Return the answers and acknowledgements that left twice, or not at all."""
+    return _name_findings(
         {
-            "answers lost": lost,
-            "answers sent twice": twice,
-            "customers without an acknowledgement": silent if len(silent) > len(unclear) else set(),
-            "customers acknowledged twice": welcomed_twice,
+            "answers lost": lost_answers(records, sightings, answers),
+            "answers sent twice": [text for text, times in answers.items() if times > 1],
+            "customers without an acknowledgement": silent_customers(records, sightings, welcomed),
+            "customers acknowledged twice": [a for a, times in welcomed.items() if times > 1],
         }
     )
 
 
-async def findings(cluster: Cluster, seen: Sightings) -> list[str]:
+async def findings(cluster: Cluster, sightings: Sightings) -> list[str]:
     """Return every broken promise of a cluster at rest."""
     records = await outcomes(cluster.kafka)
     answers: Counter[str] = sum((s.answers for s in cluster.mail.values()), Counter())
     welcomed: Counter[str] = sum((s.acknowledged for s in cluster.mail.values()), Counter())
     return [
-        *road_findings(await work_items(cluster.kafka), seen),
-        *desk_findings(records, seen),
-        *mail_findings(records, seen, answers, welcomed),
-        *seen.wrong[:5],
+        *road_findings(await work_items(cluster.kafka), sightings),
+        *desk_findings(records, sightings),
+        *mail_findings(records, sightings, answers, welcomed),
+        *sightings.wrong[:5],
     ]
 
 
-def _named(found: dict[str, Any]) -> list[str]:
+def _name_findings(kinds: dict[str, Collection[object]]) -> list[str]:
     """Return one line for each kind of finding that has any."""
     return [
         f"{len(things)} {kind}, first {next(iter(things))}"
-        for kind, things in found.items()
+        for kind, things in kinds.items()
         if things
     ]
