@@ -1,19 +1,20 @@
 """Fixtures: one running local profile for the session, with a mail server before and behind it."""
 
-import os
+import shutil
 import time
-import warnings
+import uuid
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from runtime import store
 from runtime.settings.structs import Settings
 from tests.support import tiers
 from tests.support.paths import JARS
+from tests.support.programs import require_program
 from tests.support.servers.broker import SharedBroker, start_broker
 from tests.support.servers.dovecot import Dovecot
 from tests.support.servers.local_profile import PERSONAL_TOKEN, LocalProfile
@@ -38,17 +39,7 @@ settings.load_profile("santral")
 MAX_FAST_CPU_S = 5
 
 
-def need(present: object, what: str) -> None:
-    """Skip, loudly, without a server that can't be had; with CI=true that is a failure."""
-    if present:
-        return
-    text = f"{what} is not installed: `sh deploy/test_tools.sh` installs it where it can"
-    if os.environ.get("CI") == "true":
-        pytest.fail(text)
-    warnings.warn(pytest.PytestWarning(f"SKIPPED: {text}"), stacklevel=2)
-    pytest.skip(text)
-
-
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests that need a server as `server`; check that Kafka's jars are there for them."""
     for item in items:
@@ -86,108 +77,120 @@ def jars(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
-def brokers() -> Iterator[list[SharedBroker]]:
-    """The broker that tests share one after the other; empty before the first of them."""
-    running: list[SharedBroker] = []
-    yield running
-    for server in running:
-        server.stop()
+def shared_broker() -> Iterator[SharedBroker]:
+    """The broker that the tests of a process get one after the other; it starts for the first."""
+    broker = SharedBroker()
+    yield broker
+    broker.stop()
 
 
 @pytest.fixture
-def kafka() -> Iterator[Settings]:
-    """A broker alone, with every topic, for one test; and settings that point to it."""
+def kafka(shared_broker: SharedBroker) -> Settings:
+    """Settings that point to the shared broker, whose topics are empty and which has no group."""
+    return shared_broker.fresh()
+
+
+@pytest.fixture(scope="module")
+def file_kafka(shared_broker: SharedBroker) -> Settings:
+    """The same for all tests of a file, which keep apart by the names of what they send."""
+    return shared_broker.fresh()
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[Settings]:
+    """A broker for one test that kills or freezes it, or kills processes that use it."""
     with start_broker() as settings:
         yield settings
-
-
-@pytest.fixture
-def empty_kafka(brokers: list[SharedBroker]) -> Settings:
-    """Settings that point to the shared broker, with every topic empty: quicker than `kafka`.
-
-    Consumer groups stay from test to test: a test with members of groups takes `kafka`.
-    """
-    return empty_topics(brokers)
-
-
-def empty_topics(brokers: list[SharedBroker]) -> Settings:
-    """Start the shared broker if need be, and return settings with every topic empty."""
-    if brokers and not brokers[-1].is_alive():
-        brokers.pop().stop()
-    if not brokers:
-        brokers.append(SharedBroker())
-    return brokers[-1].fresh()
 
 
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
     """An IMAP server with one mailbox of a user `destek`, and a folder with Turkish letters."""
-    need(Dovecot.program, "Dovecot")
-    made = Dovecot().start()
-    made.doveadm("mailbox", "create", "-u", "destek", "Müşteri İletileri")
-    yield made
-    made.stop()
+    require_program(Dovecot.program, "Dovecot")
+    server = Dovecot().start()
+    server.doveadm("mailbox", "create", "-u", "destek", "Müşteri İletileri")
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
 def smtp() -> Iterator[Smtp]:
     """A mail server that takes what we send."""
-    made = Smtp().start()
-    yield made
-    made.stop()
+    server = Smtp().start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
 def s3() -> Iterator[S3]:
     """A store that speaks S3, with one bucket."""
-    made = S3().start()
-    yield made
-    made.stop()
+    server = S3().start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
 def graph() -> Iterator[Vendor]:
     """The vendors' server that the road's accounts speak to."""
-    made = Vendor().start()
-    yield made
-    made.stop()
+    server = Vendor().start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
 def vendor() -> Iterator[Vendor]:
     """A vendor's server for one test."""
-    made = Vendor().start()
-    yield made
-    made.stop()
+    server = Vendor().start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server."""
-    need(Postgres.binaries, "PostgreSQL")
-    made = Postgres().start()
-    yield made
-    made.stop()
+    require_program(Postgres.binaries, "PostgreSQL")
+    server = Postgres().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the store's tables, which tests copy."""
+    path = tmp_path_factory.mktemp("store") / "template.db"
+    _create_tables(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    """The name of a database with the store's tables, which tests copy."""
+    name = "santral_template"
+    postgres.create_database(name)
+    _create_tables(postgres.url_of(name))
+    return name
+
+
+def _create_tables(url: str) -> None:
+    store.migrate(url, MIGRATIONS)
+    store.migrate(url, MIGRATIONS)  # a second time changes nothing
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """A store with its tables."""
+    """A store of the test's own, with its tables."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path}/s.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "s.db")
     else:
+        template: str = request.getfixturevalue("postgres_template")
         server: Postgres = request.getfixturevalue("postgres")
-        admin = store.engine(server.url)
-        name = f"t{abs(hash(request.node.name + str(tmp_path))):x}"
-        with admin.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        admin.dispose()
-        url = server.url.rpartition("/")[0] + f"/{name}"
-    store.migrate(url, MIGRATIONS)
-    store.migrate(url, MIGRATIONS)  # a second time changes nothing
-    made = store.engine(url)
-    yield made
-    made.dispose()
+        name = f"t{uuid.uuid4().hex}"
+        server.create_database(name, template)
+        url = server.url_of(name)
+    connections = store.engine(url)
+    yield connections
+    connections.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -196,7 +199,7 @@ def road(
 ) -> Iterator[LocalProfile]:
     """The whole local profile, reading Dovecot, answering by SMTP and by a messenger's API."""
     home: Path = tmp_path_factory.mktemp("road")
-    made = LocalProfile(
+    profile = LocalProfile(
         home,
         f"""
 [channels.email.default]
@@ -229,6 +232,6 @@ lease = "20s"
 """,
         SANTRAL_TOKENS__PERSONAL=PERSONAL_TOKEN,
     ).start()
-    yield made
-    code = made.stop()
+    yield profile
+    code = profile.stop()
     assert code == 0, (home / "up.log").read_text()

@@ -26,12 +26,6 @@ MESSAGE = "7d1f0c52-3a55-5b0e-9d7f-2f6c1c1c9d11"
 
 
 @pytest.fixture
-def kafka(empty_kafka: Settings) -> Settings:
-    """The shared broker, with every topic empty."""
-    return empty_kafka
-
-
-@pytest.fixture
 def here(tmp_path: Path) -> Path:
     """A home with a store, in which a decision and a dead letter quote numbers."""
     url = f"sqlite:///{tmp_path}/var/santral.db"

@@ -39,8 +39,8 @@ from runtime.topics.creation import create_topics
 from schemas import topics
 from schemas.errors import Retry
 from schemas.message import Message
-from tests.conftest import need
 from tests.support.messages import message
+from tests.support.programs import require_program
 from tests.support.servers.postgres import Postgres
 from tests.support.stages import (
     BACK_S,
@@ -63,7 +63,7 @@ STAGES = ("ingest", "recorder", "desk", "replies", "console")
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Servers]:
     """Servers for the tests of this file, which begin without them."""
-    need(Postgres.binaries, "PostgreSQL")
+    require_program(Postgres.binaries, "PostgreSQL")
     home = Path(tempfile.mkdtemp(prefix="stages-"))
     started = Servers(home)
     yield started
@@ -110,11 +110,11 @@ async def test_stages_start_without_neighbours_and_survive_the_stores_crash(
 
 @pytest.mark.certify
 async def test_a_store_ahead_of_kafka_waits_until_the_new_log_is_adopted(
-    kafka: Settings, tmp_path: Path
+    own_kafka: Settings, tmp_path: Path
 ) -> None:
-    # With a Kafka of its own: the store of the other tests would find another log, too.
+    # It replaces the topics: the store of the other tests would find another log, too.
     settings = msgspec.structs.replace(
-        kafka,
+        own_kafka,
         home=str(tmp_path),
         store=StoreSettings(url=f"sqlite:///{tmp_path}/ahead.db"),
         tokens=TOKENS,

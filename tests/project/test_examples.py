@@ -17,9 +17,9 @@ from ingest import registry as ways_in
 from router.text import pack_files, rule_checks
 from router.text.customer_priority import load_customer_priorities
 from runtime.settings import load
-from tests.conftest import need
 from tests.support.examples import Example, commands, examples, pages, read
 from tests.support.paths import ROOT
+from tests.support.programs import require_program
 from tests.support.servers.local_profile import LocalProfile
 from workers.actions import registry as ways_out
 
@@ -102,7 +102,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("example", examples("sh"), ids=lambda e: e.place)
 def test_what_is_typed_into_a_shell_runs(example: Example, road: LocalProfile, desk: Path) -> None:
     for program in ("bash", "curl", "jq"):
-        need(shutil.which(program), program)
+        require_program(shutil.which(program), program)
     path = f"{Path(sys.executable).parent}:{road.environ['PATH']}"
     result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", example.text],

@@ -1,10 +1,12 @@
 """`make test-fast` leaves out every test that needs a server, and only those."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests.support import tiers
+from tests.support.paths import ROOT
 from tests.support.servers.broker import start_broker
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.servers.vendor import Vendor
@@ -37,3 +39,9 @@ def test_what_starts_a_process_needs_a_server(function: object) -> None:
 @pytest.mark.parametrize("function", [_in_a_thread, test_what_starts_a_process_needs_a_server])
 def test_threads_and_pure_code_need_none(function: object) -> None:
     assert not tiers.starts_server(function)
+
+
+def test_files_are_grouped_before_the_groups_are_read(request: pytest.FixtureRequest) -> None:
+    """pytest-xdist reads the groups in the same hook, in which the last of the list runs first."""
+    hook = request.config.hook.pytest_collection_modifyitems
+    assert Path(hook.get_hookimpls()[-1].plugin_name) == ROOT / "tests" / "conftest.py"

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 
-from tests.conftest import need
+from tests.support.programs import require_program
 from tests.support.servers.local_profile import LocalProfile
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -41,7 +41,7 @@ LAYOUTS: list[dict[str, Any]] = [
 @pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
     """Debian's Chromium."""
-    need(CHROMIUM.exists(), "Chromium")
+    require_program(CHROMIUM.exists(), "Chromium")
     async with async_playwright() as started:
         chromium = await started.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
         yield chromium

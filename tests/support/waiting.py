@@ -1,21 +1,30 @@
 """Waiting in tests: for a condition with a deadline. Only this file may sleep."""
 
 import asyncio
-import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, overload
 
 T = TypeVar("T")
 POLL_S = 0.03
 
 
-async def until(what: str, look: Callable[[], T | Awaitable[T]], seconds: float = 20) -> T:
+@overload
+async def until(what: str, look: Callable[[], Awaitable[T]], seconds: float = 20) -> T: ...
+
+
+@overload
+async def until(what: str, look: Callable[[], T], seconds: float = 20) -> T: ...
+
+
+async def until(
+    what: str, look: Callable[[], T | Awaitable[T]], seconds: float = 20
+) -> T | Awaitable[T]:
     """Return the first truthy value of `look`, which may be async; fail with `what` when late."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
         value = look()
-        result: T = await value if inspect.isawaitable(value) else value  # type: ignore[assignment]
+        result = await value if isinstance(value, Awaitable) else value
         if result:
             return result
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds:g} s: {what}"

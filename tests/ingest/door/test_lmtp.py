@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import smtplib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from schemas import envelope, topics
 from schemas.errors import ConfigError
 from schemas.message import Message
 from tests.support.ingesting import ingesting
-from tests.support.servers.broker import broker_process, start_broker
+from tests.support.servers.broker import broker_process
 
 ACCOUNTS = {
     "destek": Account(addresses=("destek@ornek.example", "İade@ornek.example")),
@@ -29,10 +29,9 @@ MAIL = "From: Ada <ada@musteri.example>\r\nMessage-ID: <{}@x>\r\nSubject: Fatura
 
 
 @pytest.fixture(scope="module")
-def kafka() -> Iterator[Settings]:
-    """One broker for all of these: each test has mails of its own."""
-    with start_broker() as settings:
-        yield settings
+def kafka(file_kafka: Settings) -> Settings:
+    """The shared broker; each test has mails of its own."""
+    return file_kafka
 
 
 @contextlib.asynccontextmanager

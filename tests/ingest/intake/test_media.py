@@ -29,12 +29,6 @@ from tests.support.vendor_calls import whatsapp_body, whatsapp_message
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 
-@pytest.fixture
-def kafka(empty_kafka: Settings) -> Settings:
-    """The shared broker, with every topic empty."""
-    return empty_kafka
-
-
 def _delivery(*files: str, received_at: datetime = NOW) -> Delivery:
     kinds = ("document", "image", "video")
     more = {

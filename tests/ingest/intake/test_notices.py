@@ -48,12 +48,6 @@ WORDS = {
 
 
 @pytest.fixture
-def kafka(empty_kafka: Settings) -> Settings:
-    """The shared broker, with every topic empty."""
-    return empty_kafka
-
-
-@pytest.fixture
 async def web() -> AsyncIterator[PublicClient]:
     client = PublicClient()
     yield client

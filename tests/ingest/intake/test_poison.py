@@ -4,7 +4,7 @@ Each is kept and costs no other delivery, and a mail among them reaches a person
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -22,17 +22,16 @@ from schemas.message import Message
 from tests.support.ingesting import ingesting
 from tests.support.messages import NOW
 from tests.support.poison import COMMAND, Account, Poison
-from tests.support.servers.broker import read_topic, start_broker
+from tests.support.servers.broker import read_topic
 
 FAILS = ("loops", "eats", "raises", "recurses", "crashes", "surrogates")
 QUICK = ParsersSettings(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
 
 
 @pytest.fixture(scope="module")
-def kafka() -> Iterator[Settings]:
-    """One broker for all of these: each test has deliveries of its own."""
-    with start_broker() as settings:
-        yield settings
+def kafka(file_kafka: Settings) -> Settings:
+    """The shared broker; each test has deliveries of its own."""
+    return file_kafka
 
 
 @pytest.fixture

@@ -28,12 +28,6 @@ NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNTS = {"email": {"destek": Account()}}
 
 
-@pytest.fixture
-def kafka(empty_kafka: Settings) -> Settings:
-    """The shared broker, with every topic empty."""
-    return empty_kafka
-
-
 def _mail(number: int) -> bytes:
     return f"From: a@ornek.example\r\nMessage-ID: <{number}@x>\r\n\r\nFaturam yanlış\r\n".encode()
 

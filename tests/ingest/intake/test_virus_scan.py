@@ -11,7 +11,7 @@ from ingest.parsing.mail.message import parse_message
 from runtime.settings.structs import ScanSettings
 from schemas.errors import Retry
 from schemas.message import Message
-from tests.conftest import need
+from tests.support.programs import require_program
 from tests.support.servers.clamd import Clamd
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def clamd() -> Iterator[Clamd]:
-    need(Clamd.program, "ClamAV's clamd")
+    require_program(Clamd.program, "ClamAV's clamd")
     server = Clamd().start()
     yield server
     server.stop()

@@ -13,8 +13,8 @@ from ingest.channel import Delivery
 from ingest.channels.email import Account, Mailboxes, encode_mailbox
 from ingest.source import SourceContext
 from schemas.errors import Retry
-from tests.conftest import need
 from tests.support.messages import MemoryCursors
+from tests.support.programs import require_program
 from tests.support.servers.dovecot import Dovecot
 from tests.support.waiting import until
 
@@ -255,7 +255,7 @@ async def test_a_wrong_password_and_a_missing_mailbox_are_told(box: Box) -> None
 
 
 def test_dovecot_is_there() -> None:
-    need(Dovecot.program, "Dovecot")
+    require_program(Dovecot.program, "Dovecot")
 
 
 async def test_a_server_that_throttles_is_obeyed() -> None:

@@ -15,7 +15,7 @@ from ingest.channels.email import Account, Mailboxes
 from ingest.source import SourceContext
 from ingest.sources.oauth import OAuthSettings, OAuthTokens
 from schemas.errors import Retry
-from tests.conftest import need
+from tests.support.programs import require_program
 from tests.support.servers.dovecot import Dovecot
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -91,7 +91,7 @@ def tokens() -> Iterator[TokenServer]:
 
 @pytest.fixture
 def mailbox(tokens: TokenServer) -> Iterator[Dovecot]:
-    need(Dovecot.program, "Dovecot")
+    require_program(Dovecot.program, "Dovecot")
     server = Dovecot(tokens.url).start()
     yield server
     server.stop()

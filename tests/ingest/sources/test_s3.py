@@ -25,12 +25,6 @@ NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def kafka(empty_kafka: Settings) -> Settings:
-    """The shared broker, with every topic empty."""
-    return empty_kafka
-
-
 class Machine:
     """The context of a source, with a clock, its state and a number of passes."""
 

@@ -24,14 +24,14 @@ from ingest.sources.state_folder import StateFolder
 from runtime.archive.opening import open_archive
 from runtime.clock import SystemClock
 from runtime.health.checks import Health
-from runtime.settings.structs import ParsersSettings
+from runtime.settings.structs import ParsersSettings, Settings
 from runtime.stage import probes
 from schemas import topics
 from schemas.message import Message
 from tests.support.archive_bucket import bucket_settings
 from tests.support.ingesting import ingesting
 from tests.support.poison import COMMAND
-from tests.support.servers.broker import read_topic, start_broker
+from tests.support.servers.broker import read_topic
 from tests.support.servers.dovecot import Dovecot
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.servers.s3 import S3
@@ -60,7 +60,7 @@ def _mail(subject: str, body: str, head: str = "") -> bytes:
 
 
 async def test_poisoned_mails_between_good_ones_hold_nothing_up(
-    dovecot: Dovecot, box: str, tmp_path: Path
+    kafka: Settings, dovecot: Dovecot, box: str, tmp_path: Path
 ) -> None:
     subjects = [s for word in FAILS for s in (f"before {word}", word)]
     for subject in [*subjects, "after"]:
@@ -73,29 +73,28 @@ async def test_poisoned_mails_between_good_ones_hold_nothing_up(
         password="secret",
         poll=timedelta(milliseconds=200),
     )
-    with start_broker() as kafka:
-        async with (
-            ParserPool(QUICK, COMMAND) as parsers,
-            ingesting(kafka, timedelta(seconds=10), parsers) as ingest,
-        ):
-            health, clock = Health("ingest"), SystemClock()
-            cursors = Cursors(kafka.kafka, ingest.publisher)
-            runner = SourceRunner(
-                ingest=ingest,
-                cursors=cursors,
-                state=StateFolder(tmp_path),
-                health=health,
-                clock=clock,
-            )
-            task = asyncio.create_task(runner.run("email", "a", account))
+    async with (
+        ParserPool(QUICK, COMMAND) as parsers,
+        ingesting(kafka, timedelta(seconds=10), parsers) as ingest,
+    ):
+        health, clock = Health("ingest"), SystemClock()
+        cursors = Cursors(kafka.kafka, ingest.publisher)
+        runner = SourceRunner(
+            ingest=ingest,
+            cursors=cursors,
+            state=StateFolder(tmp_path),
+            health=health,
+            clock=clock,
+        )
+        task = asyncio.create_task(runner.run("email", "a", account))
 
-            async def passed() -> bool:
-                return await _position(cursors) > len(subjects)
+        async def passed() -> bool:
+            return await _position(cursors) > len(subjects)
 
-            await until("the cursor is behind the last mail", passed, 60)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            messages = [m async for m in read_topic(kafka, topics.MESSAGES.name, Message)]
+        await until("the cursor is behind the last mail", passed, 60)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        messages = [m async for m in read_topic(kafka, topics.MESSAGES.name, Message)]
     failed = {m.subject for m in messages if "unreadable" in m.repaired}
     assert failed == set(FAILS)
     assert len(messages) == len(subjects) + 1
@@ -104,7 +103,7 @@ async def test_poisoned_mails_between_good_ones_hold_nothing_up(
 
 @pytest.mark.certify
 async def test_a_mailbox_waits_at_a_long_mail_while_the_bucket_is_away_and_loses_none(
-    dovecot: Dovecot, box: str, s3: S3, tmp_path: Path
+    kafka: Settings, dovecot: Dovecot, box: str, s3: S3, tmp_path: Path
 ) -> None:
     for subject, body in (("short", "iyi"), ("long", "x" * 100_000), ("after", "iyi")):
         dovecot.deliver(box, _mail(subject, body))
@@ -117,50 +116,49 @@ async def test_a_mailbox_waits_at_a_long_mail_while_the_bucket_is_away_and_loses
         poll=timedelta(milliseconds=200),
     )
     archive = open_archive(bucket_settings(tmp_path, s3.url))
-    with start_broker() as kafka:
-        async with ingesting(kafka, timedelta(seconds=10)) as parts:
-            ingest = dataclasses.replace(parts, archive=archive)
-            health, clock = Health("ingest"), SystemClock()
-            neighbour = probes.archive_neighbour(archive, bucket_settings(tmp_path, s3.url), clock)
-            health.add("archive", neighbour.problem)
-            cursors = Cursors(kafka.kafka, ingest.publisher)
-            s3.broken = [503] * 10_000
-            neighbour.start()
-            runner = SourceRunner(
-                ingest=ingest,
-                cursors=cursors,
-                state=StateFolder(tmp_path),
-                health=health,
-                clock=clock,
-                neighbours=[neighbour],
-            )
-            task = asyncio.create_task(runner.run("email", "a", account))
+    async with ingesting(kafka, timedelta(seconds=10)) as parts:
+        ingest = dataclasses.replace(parts, archive=archive)
+        health, clock = Health("ingest"), SystemClock()
+        neighbour = probes.archive_neighbour(archive, bucket_settings(tmp_path, s3.url), clock)
+        health.add("archive", neighbour.problem)
+        cursors = Cursors(kafka.kafka, ingest.publisher)
+        s3.broken = [503] * 10_000
+        neighbour.start()
+        runner = SourceRunner(
+            ingest=ingest,
+            cursors=cursors,
+            state=StateFolder(tmp_path),
+            health=health,
+            clock=clock,
+            neighbours=[neighbour],
+        )
+        task = asyncio.create_task(runner.run("email", "a", account))
 
-            async def subjects() -> list[str]:
-                records = read_topic(kafka, topics.MESSAGES.name, Message)
-                return [message.subject async for message in records]
+        async def subjects() -> list[str]:
+            records = read_topic(kafka, topics.MESSAGES.name, Message)
+            return [message.subject async for message in records]
 
-            async def short_ones() -> bool:
-                return set(await subjects()) == {"after", "short"}
+        async def short_ones() -> bool:
+            return set(await subjects()) == {"after", "short"}
 
-            await until("the short mails beside it", short_ones, 60)
-            await until("readiness names the archive", lambda: b"503" in health.report()[1], 30)
-            assert health.report()[0] == 503
-            tries = len(s3.broken)
-            await until("the long mail is tried again", lambda: len(s3.broken) < tries - 6, 60)
-            assert set(await subjects()) == {"after", "short"}
-            assert await _position(cursors) == 0
-            s3.broken = []
+        await until("the short mails beside it", short_ones, 60)
+        await until("readiness names the archive", lambda: b"503" in health.report()[1], 30)
+        assert health.report()[0] == 503
+        tries = len(s3.broken)
+        await until("the long mail is tried again", lambda: len(s3.broken) < tries - 6, 60)
+        assert set(await subjects()) == {"after", "short"}
+        assert await _position(cursors) == 0
+        s3.broken = []
 
-            async def passed() -> bool:
-                return await _position(cursors) >= 3
+        async def passed() -> bool:
+            return await _position(cursors) >= 3
 
-            await until("flow is back", passed, 12)
-            assert set(await subjects()) == {"after", "long", "short"}
-            await until("it is ready", lambda: health.report()[0] == 200, 20)
-            neighbour.stop()
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await until("flow is back", passed, 12)
+        assert set(await subjects()) == {"after", "long", "short"}
+        await until("it is ready", lambda: health.report()[0] == 200, 20)
+        neighbour.stop()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
     archive.close()
 
 

@@ -16,12 +16,6 @@ from tests.support.waiting import wait
 BILLING, LEGAL, EMPTY = "queue.billing.v1", "queue.legal.v1", "queue.press.v1"
 
 
-@pytest.fixture
-def kafka(empty_kafka: Settings) -> Settings:
-    """The shared broker, with every topic empty."""
-    return empty_kafka
-
-
 def _begin(settings: Settings, topic: str, values: Sequence[str]) -> Producer:
     producer = Producer(rdkafka_settings(settings.kafka, **{"transactional.id": uuid.uuid4().hex}))
     producer.init_transactions(30)

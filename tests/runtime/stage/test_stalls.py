@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from runtime.stage.watchdog import STALLED_EXIT_CODE, Watchdog
 from schemas import envelope, topics
 from tests.support.messages import message, policy
 from tests.support.paths import ROOT
-from tests.support.servers.broker import start_broker
 from tests.support.waiting import wait
 from workers.recorder.loop import Recorder
 from workers.run import MIGRATIONS
@@ -38,10 +37,9 @@ PATIENCE = timedelta(seconds=1.2)
 
 
 @pytest.fixture(scope="module")
-def stalling() -> Iterator[Settings]:
+def stalling(file_kafka: Settings) -> Settings:
     """A broker for the tests here, and settings with a short patience."""
-    with start_broker() as settings:
-        yield msgspec.structs.replace(settings, ops=OpsSettings(stall=PATIENCE))
+    return msgspec.structs.replace(file_kafka, ops=OpsSettings(stall=PATIENCE))
 
 
 def put(settings: Settings, native: str) -> None:

@@ -20,9 +20,7 @@ from runtime.settings.structs import Settings
 from runtime.topics.creation import check_created, check_promises, check_topics, create_topics
 from schemas import topics
 from schemas.routing.departments import DEFAULT
-from tests.conftest import empty_topics
 from tests.support.paths import ROOT
-from tests.support.servers.broker import SharedBroker
 from tests.support.waiting import wait
 
 WANTED = topics.all_topics(tuple(DEFAULT))
@@ -30,9 +28,9 @@ MESSAGES = topics.MESSAGES.name
 
 
 @pytest.fixture(scope="module")
-def kafka(brokers: list[SharedBroker]) -> Settings:
+def kafka(file_kafka: Settings) -> Settings:
     """The shared broker with every topic; a test puts back what it changes."""
-    return empty_topics(brokers)
+    return file_kafka
 
 
 def set_config(settings: Settings, topic: str, **values: str) -> None:

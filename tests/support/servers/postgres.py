@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import TypedDict
 
+import psycopg
+
 from cli.up.ports import free_port
 from tests.support.waiting import wait
 
@@ -46,7 +48,17 @@ class Postgres:
     @property
     def url(self) -> str:
         """The SQLAlchemy url."""
-        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        return self.url_of("postgres")
+
+    def url_of(self, database: str) -> str:
+        """Return the SQLAlchemy url of a database."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def create_database(self, name: str, template: str = "template1") -> None:
+        """Create a database as a copy of a template, which nobody may be connected to."""
+        command = f"CREATE DATABASE {name} TEMPLATE {template}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(command.encode())
 
     def start(self) -> "Postgres":
         """Make a cluster and start it."""

@@ -72,10 +72,10 @@ def server() -> Iterator[Valkey]:
 
 @pytest.mark.certify
 def test_no_harm_to_feeds_or_redis_revives_or_loses_an_item(
-    kafka: Settings, server: Valkey, tmp_path: Path
+    own_kafka: Settings, server: Valkey, tmp_path: Path
 ) -> None:
     chance = random.Random(18)
-    feeds = _Feeds(kafka, server, tmp_path)
+    feeds = _Feeds(own_kafka, server, tmp_path)
     open_items, number = {}, 0
     try:
         for turn in range(_ROUNDS):
@@ -86,7 +86,7 @@ def test_no_harm_to_feeds_or_redis_revives_or_loses_an_item(
             number += _ITEMS_A_ROUND
             open_items |= {w.message.id: w for w in works}
             closed = chance.sample(sorted(open_items), len(open_items) // 2)
-            produce(kafka, works, [resolved(open_items.pop(m)) for m in closed])
+            produce(own_kafka, works, [resolved(open_items.pop(m)) for m in closed])
             feeds.harm(chance.choice(("kill", "kill", "stop", "wake")))
             if turn % 4 == 3:
                 server.run("FLUSHALL")
@@ -106,12 +106,12 @@ def test_no_harm_to_feeds_or_redis_revives_or_loses_an_item(
 
 @pytest.mark.certify
 async def test_a_feed_waits_for_kafka_and_is_back_within_ten_seconds(
-    kafka: Settings, server: Valkey
+    own_kafka: Settings, server: Valkey
 ) -> None:
     settings = msgspec.structs.replace(
-        kafka, redis=RedisSettings(url=f"redis://127.0.0.1:{server.port}/0")
+        own_kafka, redis=RedisSettings(url=f"redis://127.0.0.1:{server.port}/0")
     )
-    running, broker = RunningFeed(settings), broker_process(kafka)
+    running, broker = RunningFeed(settings), broker_process(own_kafka)
     async with running as feed:
         await until("it reads", lambda: feed.owned)
         broker.suspend()
@@ -131,10 +131,10 @@ async def test_a_feed_waits_for_kafka_and_is_back_within_ten_seconds(
 
 @pytest.mark.certify
 async def test_a_feed_waits_for_a_neighbour_that_is_away_at_its_start(
-    kafka: Settings, server: Valkey
+    own_kafka: Settings, server: Valkey
 ) -> None:
     settings = msgspec.structs.replace(
-        kafka, redis=RedisSettings(url=f"redis://127.0.0.1:{server.port}/0")
+        own_kafka, redis=RedisSettings(url=f"redis://127.0.0.1:{server.port}/0")
     )
     server.kill()
     async with RunningFeed(settings) as feed:

@@ -17,13 +17,13 @@ from workers.run import MIGRATIONS
 @pytest.mark.certify
 @pytest.mark.parametrize("restart", (True, False), ids=("restarted", "gone"))
 def test_a_killed_recorders_partitions_stand_for_less_than_12_seconds(
-    kafka: Settings, tmp_path: Path, *, restart: bool
+    own_kafka: Settings, tmp_path: Path, *, restart: bool
 ) -> None:
-    store.migrate(kafka.store_url, MIGRATIONS)
-    engine = store.engine(kafka.store_url)
-    first = RecorderProcess(kafka, tmp_path / "first.log", restart=restart)
-    second = RecorderProcess(kafka, tmp_path / "second.log", restart=False)
-    traffic = Traffic(kafka, 60).start()
+    store.migrate(own_kafka.store_url, MIGRATIONS)
+    engine = store.engine(own_kafka.store_url)
+    first = RecorderProcess(own_kafka, tmp_path / "first.log", restart=restart)
+    second = RecorderProcess(own_kafka, tmp_path / "second.log", restart=False)
+    traffic = Traffic(own_kafka, 60).start()
 
     def recorded() -> set[str]:
         with engine.connect() as connection:

@@ -28,7 +28,7 @@ from schemas.outcome import Outcome, Reply
 from schemas.text import reply_token
 from tests.support.messages import NOW, message, policy
 from tests.support.redis.servers import start_valkey
-from tests.support.servers.broker import read_topic, start_broker
+from tests.support.servers.broker import read_topic
 from tests.support.waiting import until
 from workers.replies.acknowledge import Acknowledger
 from workers.replies.bounces import BounceReporter
@@ -38,11 +38,11 @@ KEY = b"0123456789abcdef01234567"
 
 
 @pytest.fixture(scope="module")
-def settings() -> Iterator[Settings]:
-    """A broker and a Redis for the tests of this file; a mail server is named, and never used."""
-    with start_broker() as kafka, start_valkey() as port:
+def settings(file_kafka: Settings) -> Iterator[Settings]:
+    """The shared broker and a Redis for the tests of this file; a mail server is named, and never used."""
+    with start_valkey() as port:
         yield msgspec.structs.replace(
-            kafka,
+            file_kafka,
             redis=RedisSettings(url=f"redis://127.0.0.1:{port}/0"),
             tokens=TokensSettings(signing=KEY.decode()),
             actions={"reply_email": {"a": {"host": "mail.example"}}},

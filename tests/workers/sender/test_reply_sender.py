@@ -28,7 +28,7 @@ from schemas.state.delivery import Delivery
 from schemas.topics import AnyTopic
 from tests.support.redis.servers import start_valkey
 from tests.support.reply_office import Office, received, sending, wait_until_read, worker_process
-from tests.support.servers.broker import read_topic, start_broker
+from tests.support.servers.broker import read_topic
 from tests.support.servers.smtp import Smtp
 from tests.support.waiting import until
 from workers.sender.lanes import MAX_RUNNING
@@ -37,11 +37,11 @@ from workers.sender.reply_sender import GROUP
 
 
 @pytest.fixture(scope="module")
-async def office() -> AsyncIterator[Office]:
-    """One broker and one Redis for all tests of this file."""
-    with start_broker() as kafka, start_valkey() as port:
+async def office(file_kafka: Settings) -> AsyncIterator[Office]:
+    """The shared broker and one Redis for all tests of this file."""
+    with start_valkey() as port:
         settings = msgspec.structs.replace(
-            kafka, redis=RedisSettings(url=f"redis://127.0.0.1:{port}/0")
+            file_kafka, redis=RedisSettings(url=f"redis://127.0.0.1:{port}/0")
         )
         redis = connect(settings.redis)
         publisher = Publisher(settings.kafka, "test")
