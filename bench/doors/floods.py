@@ -44,7 +44,8 @@ class Target:
 
     def rss(self) -> float:
         """Return the door's resident memory in MiB."""
-        return round(self.process.memory_info().rss / MIB, 1)
+        resident: float = self.process.memory_info().rss / MIB
+        return round(resident, 1)
 
     def watch(self, over: threading.Event) -> None:
         """Record the highest memory and the slowest probe, in a thread, until the flood ends."""

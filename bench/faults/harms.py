@@ -51,7 +51,12 @@ def kill_two(cluster: Cluster) -> Undo:
     numbers = [first, first % 3 + 1]
     for number in numbers:
         cluster.brokers.kill(number)
-    return lambda: [cluster.brokers.start_node(number) for number in numbers]
+
+    def start_both() -> None:
+        for number in numbers:
+            cluster.brokers.start_node(number)
+
+    return start_both
 
 
 def roll_brokers(cluster: Cluster) -> Undo:

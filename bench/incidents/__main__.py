@@ -254,15 +254,19 @@ def judged(
             inside, outside = inside + count, outside + whole - count
     minutes, customers = [], []
     sizes: dict[str, list[bool]] = defaultdict(list)
-    for cause in causes:
-        size = "8-15" if cause.customers < 16 else "16-60" if cause.customers <= 60 else "61-400"
-        sizes[size].append(cause.number in first)
-        if cause.number in first:
-            at = first[cause.number].opened_at.timestamp()
-            minutes.append((at - cause.begin) / 60)
-            customers.append(sum(1 for s, c in seen if c == cause.number and s.at <= at))
+    for injected in causes:
+        size = (
+            "8-15" if injected.customers < 16 else "16-60" if injected.customers <= 60 else "61-400"
+        )
+        sizes[size].append(injected.number in first)
+        if injected.number in first:
+            at = first[injected.number].opened_at.timestamp()
+            minutes.append((at - injected.begin) / 60)
+            customers.append(sum(1 for s, c in seen if c == injected.number and s.at <= at))
         else:
-            print(json.dumps({"missed": cause.kind, "customers": cause.customers}), flush=True)
+            print(
+                json.dumps({"missed": injected.kind, "customers": injected.customers}), flush=True
+            )
     for record in false:
         print(
             json.dumps(

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from schemas import envelope, topics
+from schemas.base import Record
 from schemas.dead_letter import DeadLetter, Origin
 from schemas.decision import Decision, Due, WorkItem
 from schemas.incident import Incident, Pulse
@@ -89,7 +90,7 @@ _WAITING = WaitingMessage(
 )
 _CONVERSATION, _HOPS = _MESSAGE.conversation, f"{_MESSAGE.id};2"
 
-WIRE = [
+WIRE: list[tuple[AnyTopic, Record, str, str, str]] = [
     (topics.MESSAGES, _MESSAGE, "santral.message.v1", _CONVERSATION, _MESSAGE.id),
     (topics.DECISIONS, _DECISION, "santral.decision.v1", _CONVERSATION, _HOPS),
     (topics.queue("billing"), _WORK, "santral.work_item.v1", _CONVERSATION, _HOPS),

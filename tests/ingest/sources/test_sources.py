@@ -246,7 +246,8 @@ def test_sources_that_are_away_keep_neither_the_profile_nor_other_mail_waiting(
             assert not client.sendmail("ada@musteri.example", ["destek@ornek.example"], raw), name
 
     def ledger() -> dict[str, Any]:
-        return json.loads(up.cli("ledger", "--json").stdout.splitlines()[-1])
+        totals: dict[str, Any] = json.loads(up.cli("ledger", "--json").stdout.splitlines()[-1])
+        return totals
 
     def accounted() -> bool:
         (line,) = [s for s in ledger()["sources"] if s["source"] == "email:there"]

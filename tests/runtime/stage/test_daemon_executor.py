@@ -22,7 +22,8 @@ def test_calls_run_in_order_in_one_thread() -> None:
 
 def test_the_caller_gets_the_error_and_the_next_call_runs() -> None:
     executor = DaemonExecutor("test")
-    failed = executor.submit(lambda: {}["absent"])
+    values: dict[str, int] = {}
+    failed = executor.submit(lambda: values["absent"])
     with pytest.raises(KeyError):
         failed.result(5)
     assert executor.submit(lambda: 1).result(5) == 1

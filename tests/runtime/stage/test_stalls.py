@@ -247,10 +247,11 @@ def test_a_quiet_recorder_and_a_quiet_router_are_never_reported(
         return clock.monotonic() > until
 
     wait("the quiet is over", over, 30)
-    for dog, loop, stage in zip(dogs, loops, (recorder, router), strict=True):
+    for dog, loop in zip(dogs, loops, strict=True):
         dog.stop()
         loop.stop()
-        stage.stop()
+    recorder.stop()
+    router.stop()
     assert problems == {}
     assert ended == []
 

@@ -190,4 +190,9 @@ def test_a_look_that_does_not_return_is_shown_and_the_turns_are_judged_all_the_s
     finally:
         blocked.set()
         dog.stop()
-    wait("it sees again", lambda: progress.count_turn() or dog._looking is None, 10)
+
+    def looks_again() -> bool:
+        progress.count_turn()
+        return dog._looking is None
+
+    wait("it looks again", looks_again, 10)

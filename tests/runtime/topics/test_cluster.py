@@ -157,9 +157,11 @@ def test_a_stage_that_waited_for_kafka_checks_its_topics_once_kafka_is_there(
         (line,) = [line for line in log.splitlines() if line.startswith("error:")]
         assert line.startswith("error: messages.v1: cleanup.policy is compact")
     finally:
-        for running in filter(None, (process, stage)):
-            running.kill()
-            running.wait()
+        stage.kill()
+        stage.wait()
+        if process is not None:
+            process.kill()
+            process.wait()
 
 
 def test_a_user_that_kafka_refuses_ends_a_stage_in_one_line(tmp_path: Path) -> None:

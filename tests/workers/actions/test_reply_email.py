@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -121,7 +121,7 @@ def _compose(**changes: object) -> bytes:
 
 
 def _mail(raw: bytes) -> EmailMessage:
-    return cast("EmailMessage", message_from_bytes(raw, policy=default))
+    return message_from_bytes(raw, policy=default)
 
 
 def test_a_mail_carries_the_signed_conversation() -> None:

@@ -50,7 +50,7 @@ class Harmful(Published):
         self._server = server
         self.away = False
 
-    async def publish(self, _topic: AnyTopic, record: Record, **_more: Any) -> tuple[int, int]:
+    async def publish(self, topic: AnyTopic, record: Record, **_more: Any) -> tuple[int, int]:
         """Keep a record; an outcome that closes is the last thing that Redis lets happen."""
         if self.away:
             raise Retry(2, "Kafka is away")
@@ -248,7 +248,7 @@ class Forgotten(Published):
         self.records: list[Record] = []
         self._server, self._rivals = server, rivals
 
-    async def publish(self, _topic: AnyTopic, record: Record, **_more: Any) -> tuple[int, int]:
+    async def publish(self, topic: AnyTopic, record: Record, **_more: Any) -> tuple[int, int]:
         """Keep a record behind those of rivals."""
         if isinstance(record, Outcome) and record.kind in CLOSES:
             self._server.run("FLUSHALL")

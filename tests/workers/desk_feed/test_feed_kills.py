@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from runtime.settings.structs import RedisSettings, Settings
+from schemas.decision import WorkItem
 from tests.support.desk.feeding import RunningFeed, feed_process, produce, resolved, work_item
 from tests.support.redis.servers import Valkey
 from tests.support.servers.broker import broker_process
@@ -76,7 +77,8 @@ def test_no_harm_to_feeds_or_redis_revives_or_loses_an_item(
 ) -> None:
     chance = random.Random(18)
     feeds = _Feeds(own_kafka, server, tmp_path)
-    open_items, number = {}, 0
+    open_items: dict[str, WorkItem] = {}
+    number = 0
     try:
         for turn in range(_ROUNDS):
             works = [
