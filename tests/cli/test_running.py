@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 
+from tests.support.json_body import JsonBody
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.waiting import wait
 
@@ -15,30 +16,30 @@ def test_status_shows_every_part_and_what_waits(road: LocalProfile) -> None:
     sent = road.send("Faturam yanlış geldi, fazla ücret yansıtmışsınız", "status-1")
     road.message(sent["id"], lambda m: m["decision"])
 
-    def seen() -> dict[str, dict[str, int]]:
-        told: dict[str, dict[str, int]] = json.loads(road.cli("status", "--json").stdout)
+    def complete_status() -> JsonBody:
+        status: JsonBody = json.loads(road.cli("status", "--json").stdout)
         # On a busy machine a part may answer too late for one status; the next one has it.
-        return told if told["waiting"].get("billing") and told["behind"] else {}
+        return status if status["waiting"].get("billing") and status["behind"] else {}
 
-    told = wait("somebody waits at billing, and Kafka answers in time", seen)
+    status = wait("somebody waits at billing, and Kafka answers in time", complete_status)
     assert {"ingest", "router", "recorder", "desk", "console", "kafka", "redis", "store"} <= set(
-        told["parts"]
+        status["parts"]
     )
-    assert told["parts"]["ingest"]["address"] == road.access["door"]
-    assert {"router", "recorder", "desk"} <= set(told["behind"])
-    assert told["unaccounted"] == 0
+    assert status["parts"]["ingest"]["address"] == road.access["door"]
+    assert {"router", "recorder", "desk"} <= set(status["behind"])
+    assert status["unaccounted"] == 0
     began = time.monotonic()
-    words = road.cli("status")
+    listing = road.cli("status")
     assert time.monotonic() - began < 20
-    assert words.returncode == 0, words.stdout
-    assert "billing" in words.stdout
-    assert "unaccounted 0" in words.stdout
+    assert listing.returncode == 0, listing.stdout
+    assert "billing" in listing.stdout
+    assert "unaccounted 0" in listing.stdout
 
 
 def test_env_is_read_by_a_shell(road: LocalProfile) -> None:
     exports = road.cli("env").stdout
     shell = 'eval "$EXPORTS"; curl -s -o /dev/null -w %{http_code} "$DOOR/v1/messages"'
-    asked = subprocess.run(
+    result = subprocess.run(
         ["sh", "-c", shell + ' -H "Authorization: Bearer $DOOR_TOKEN" -d @-'],
         input=json.dumps({"native_id": "env", "text": "selam", "sender": {"handle": "ada"}}),
         env={"PATH": os.environ["PATH"], "EXPORTS": exports},
@@ -46,7 +47,7 @@ def test_env_is_read_by_a_shell(road: LocalProfile) -> None:
         capture_output=True,
         check=True,
     )
-    assert asked.stdout == "202"
+    assert result.stdout == "202"
     names = {line.removeprefix("export ").partition("=")[0] for line in exports.splitlines()}
     assert names == {
         "SANTRAL_HOME",
@@ -64,15 +65,15 @@ def test_env_is_read_by_a_shell(road: LocalProfile) -> None:
 def test_tap_until_now_ends_by_itself(road: LocalProfile) -> None:
     sent = road.send("Kargom nerede?", "tap-1")
     road.message(sent["id"], lambda m: m["decision"])
-    told = road.cli("tap", "decisions", "--until-now")
-    assert told.returncode == 0, told.stderr
-    assert told.stderr == ""
-    assert sent["id"] in {json.loads(line)["message"] for line in told.stdout.splitlines()}
+    result = road.cli("tap", "decisions", "--until-now")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert sent["id"] in {json.loads(line)["message"] for line in result.stdout.splitlines()}
 
 
-def test_an_unknown_message_is_waited_for_as_long_as_said(road: LocalProfile) -> None:
-    told = road.cli("follow", NOBODYS, "--timeout", "0.5")
-    assert told.returncode == 2
-    assert told.stderr.splitlines() == [f"error: no message {NOBODYS} came within 0.5 s"]
+def test_a_command_waits_for_an_unknown_message_until_its_timeout(road: LocalProfile) -> None:
+    result = road.cli("follow", NOBODYS, "--timeout", "0.5")
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == [f"error: no message {NOBODYS} came within 0.5 s"]
     assert road.cli("dead", "show", NOBODYS).returncode == 2
     assert road.cli("explain", NOBODYS).returncode == 2

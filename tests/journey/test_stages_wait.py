@@ -216,12 +216,12 @@ def test_a_full_disk_makes_ingest_unready_and_room_makes_it_ready(tmp_path: Path
     )
 
     def problems() -> dict[str, str]:
-        found: dict[str, str] = readiness(settings)["problems"]
-        return found
+        names: dict[str, str] = readiness(settings)["problems"]
+        return names
 
     with process(settings, "ingest") as stage:
         wait("it starts", lambda: "archive" not in problems())
-        # A limit on the size of a file stands for the disk: no longer write succeeds.
+        # A limit on the size of a file acts as the disk: no longer write succeeds.
         ingest = psutil.Process(stage.pid)
         _, hard = ingest.rlimit(resource.RLIMIT_FSIZE)
         ingest.rlimit(resource.RLIMIT_FSIZE, (48 * 1024, hard))

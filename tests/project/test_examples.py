@@ -38,10 +38,10 @@ def test_every_block_says_its_language() -> None:
     for page in pages():
         for example in read(page.read_text(), page.name):
             figure = not example.kind and not re.search(r"^\s*(santral|make|curl)\b", example.text)
-            assert example.kind in KINDS or figure, example.place
+            assert example.kind in KINDS or figure, example.location
 
 
-@pytest.mark.parametrize("example", examples("toml", "json", "csv"), ids=lambda e: e.place)
+@pytest.mark.parametrize("example", examples("toml", "json", "csv"), ids=lambda e: e.location)
 def test_what_is_written_into_a_file_is_what_the_program_reads(
     example: Example, tmp_path: Path
 ) -> None:
@@ -99,7 +99,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("example", examples("sh"), ids=lambda e: e.place)
+@pytest.mark.parametrize("example", examples("sh"), ids=lambda e: e.location)
 def test_what_is_typed_into_a_shell_runs(example: Example, road: LocalProfile, desk: Path) -> None:
     for program in ("bash", "curl", "jq"):
         require_program(shutil.which(program), program)

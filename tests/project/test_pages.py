@@ -118,7 +118,7 @@ def test_the_example_file_uncommented_loads_as_the_defaults(tmp_path: Path) -> N
     assert load(path, {}) == Settings()
 
 
-@pytest.mark.parametrize("example", examples("sql"), ids=lambda example: example.place)
+@pytest.mark.parametrize("example", examples("sql"), ids=lambda example: example.location)
 def test_an_sql_example_fits_the_tables(example: Example) -> None:
     engine = create_engine("sqlite://")
     METADATA.create_all(engine)

@@ -1,7 +1,7 @@
 """The examples of README.md, CONTRIBUTING.md and docs/: fenced blocks, and commands in a line.
 
-A comment just before a block changes its test: `<!-- example: not run, WHY -->` or
-`<!-- example: may exit 1, WHY -->`. Without a comment the block runs, and so do all new examples.
+A comment just before a block changes its test, as
+`<!-- example: not run, WHY -->` or `<!-- example: may exit 1, WHY -->`. Without a comment the block runs, and so do all new examples.
 """
 
 import re
@@ -29,8 +29,8 @@ class Example:
     text: str
 
     @property
-    def place(self) -> str:
-        """Where it stands."""
+    def location(self) -> str:
+        """Its page and line."""
         return f"{self.page}:{self.line}"
 
 

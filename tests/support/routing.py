@@ -1,7 +1,7 @@
-"""Real router processes, traffic for them, and a reader that sees what customers would get.
+"""Real router processes, traffic for them, and a reader of the work items that they write.
 
 Each router runs as `santral router` does. The reader takes committed records only, and notes when
-each arrived: the longest pause of a partition is the time it stood.
+each arrived: the longest pause of a partition is the time without a router.
 """
 
 import os
@@ -165,17 +165,17 @@ class Traffic:
 
     def _send(self, number: int) -> None:
         root = f"{self._first}-{number % CONVERSATIONS}"
-        made = message("Faturam yanlış", native=str(self._first + number), root=root)
+        sent = message("Faturam yanlış", native=str(self._first + number), root=root)
 
         def accept(error: KafkaError | None, record: Record) -> None:
             assert error is None, error
-            self.accepted[made.id] = made.conversation
-            self.partitions[made.conversation] = record.partition()
+            self.accepted[sent.id] = sent.conversation
+            self.partitions[sent.conversation] = record.partition()
 
         self._producer.produce(
             topics.MESSAGES.name,
-            envelope.encode(made),
-            made.conversation.encode(),
+            envelope.encode(sent),
+            sent.conversation.encode(),
             on_delivery=accept,
         )
 
@@ -198,10 +198,7 @@ class Items:
                 },
             )
         )
-        places = [TopicPartition(topic, 0) for topic in queue_topics(DEFAULT)]
-        for place in places:
-            place.offset = wait(f"{place.topic} has a leader", lambda p=place: self._end_of(p))[0]  # type: ignore[misc]
-        self._consumer.assign(places)
+        self._consumer.assign([self._end_of(topic) for topic in queue_topics(DEFAULT)])
         self.arrivals: list[tuple[float, str, str, int]] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -222,26 +219,34 @@ class Items:
             if record is None or record.error() is not None:
                 continue
             item = envelope.decode(WorkItem, record.value())
-            made = item.message
+            arrival = item.message
             self.arrivals.append(
-                (time.monotonic(), made.id, made.conversation, int(made.native_id))
+                (time.monotonic(), arrival.id, arrival.conversation, int(arrival.native_id))
             )
 
-    def _end_of(self, place: TopicPartition) -> tuple[int] | None:
-        try:
-            return (self._consumer.get_watermark_offsets(place, 10)[1],)
-        except KafkaException:
-            return None  # a new topic
+    def _end_of(self, topic: str) -> TopicPartition:
+        """Return the end of a topic of one partition, once its new partition has a leader."""
+
+        def end() -> TopicPartition | None:
+            try:
+                _, offset = self._consumer.get_watermark_offsets(TopicPartition(topic, 0), 10)
+            except KafkaException:
+                return None
+            return TopicPartition(topic, 0, offset)
+
+        position = wait(f"{topic} has a leader", end)
+        assert position is not None
+        return position
 
     def gap(self, since: float, partition_of: Callable[[str], int]) -> float:
         """Return the longest pause, in seconds, of any partition of messages.v1."""
         times: defaultdict[int, list[float]] = defaultdict(list)
-        for at, _, conversation, _ in self.arrivals:
-            times[partition_of(conversation)].append(at)
+        for moment, _, conversation, _ in self.arrivals:
+            times[partition_of(conversation)].append(moment)
         pauses = [
             second - first
-            for found in times.values()
-            for first, second in zip(found, [*found[1:], time.monotonic()], strict=True)
+            for moments in times.values()
+            for first, second in zip(moments, [*moments[1:], time.monotonic()], strict=True)
             if second >= since
         ]
         return max(pauses, default=0.0)

@@ -263,9 +263,9 @@ async def page(settings: Settings, path: str, accept: str) -> httpx2.Response:
 async def until_recorded(settings: Settings, sent: httpx2.Response) -> None:
     """Wait until the store has an accepted message."""
 
-    async def look() -> bool:
+    async def is_recorded() -> bool:
         answer = await page(settings, f"/v1/messages/{sent.json()['id']}", "application/json")
         return answer.status_code == 200
 
-    recorded: bool = await until("recorded", look, BACK_S)
+    recorded: bool = await until("recorded", is_recorded, BACK_S)
     assert recorded

@@ -1,4 +1,4 @@
-"""The local profile: starts, restarts with everything kept, leaves no orphan, says what is wrong."""
+"""The local profile: starts, restarts with everything kept, leaves no orphan, names the problem."""
 
 import contextlib
 import io
@@ -21,6 +21,7 @@ from cli.up import kafka as kafka_local
 from cli.up.ports import choose_ports, free_port
 from runtime.settings.structs import DoorSettings, Settings
 from schemas.errors import Unavailable
+from tests.support.paths import JARS
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.waiting import wait
 
@@ -59,7 +60,7 @@ def test_what_was_sent_before_a_restart_is_there_after_it(home: Path) -> None:
     assert not [p for p in pids if psutil.pid_exists(p)]
     again = LocalProfile(home).start()
     try:
-        assert again.access["tokens"] != first.access["tokens"], "tokens are made afresh"
+        assert again.access["tokens"] != first.access["tokens"], "each start makes its own tokens"
         assert again.send("Faturam yanlış", "n1") == sent
         item = again.claim("billing", sent["conversation"])
         assert len(item["messages"]) == 1
@@ -86,98 +87,97 @@ def test_the_demo_plays_through_the_doors_and_shows_an_incident(tmp_path: Path) 
 
         def outage() -> list[str]:
             with road.http("desk", "console") as desk:
-                known = desk.get("/v1/incidents").json()["incidents"]
-            return [i["title"] for i in known if i["customers"] >= 10]
+                incidents = desk.get("/v1/incidents").json()["incidents"]
+            return [i["title"] for i in incidents if i["customers"] >= 10]
 
         (only,) = wait("the outage is an incident", outage, 90)
         assert "Karşıyaka" in only
-        told = (tmp_path / "up.log").read_text()
-        assert "/incidents  an incident opens; a line here says so" in told
-        assert "demo: an incident is open: " in wait("it is told", lambda: _announced(tmp_path))
-        assert "api 202" in told
-        assert "mail 200" in told
-        assert "chat accepted" in told
+        log = (tmp_path / "up.log").read_text()
+        assert "/incidents  an incident opens; a line here says so" in log
+        assert wait("a line says so", lambda: "demo: an incident is open: " in _log(tmp_path))
+        assert "api 202" in log
+        assert "mail 200" in log
+        assert "chat accepted" in log
         past = road.cli("demo", "--past")
-        assert "0 hours" in past.stdout, "what is known is not invented again"
+        assert "0 hours" in past.stdout, "an hour with a baseline is not invented again"
     finally:
         assert road.stop() == 0
 
 
-def _announced(home: Path) -> str:
-    log = (home / "up.log").read_text()
-    return log if "an incident is open: " in log else ""
+def _log(home: Path) -> str:
+    return (home / "up.log").read_text()
 
 
 def _runs(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
 
-def test_all_ports_in_use_are_told_at_once_with_a_line_to_paste(tmp_path: Path) -> None:
+def test_all_ports_in_use_are_named_at_once_with_a_line_to_paste(tmp_path: Path) -> None:
     names = ("LOCAL__KAFKA_PORT", "LOCAL__REDIS_PORT", "DOOR__PORT", "CONSOLE__PORT")
     with contextlib.ExitStack() as stack:
         ports = [str(stack.enter_context(_listening()).getsockname()[1]) for _ in names]
-        told = LocalProfile(
+        result = LocalProfile(
             tmp_path, **{f"SANTRAL_{n}": p for n, p in zip(names, ports, strict=True)}
         ).cli("up")
-    assert told.returncode == 2
+    assert result.returncode == 2
     for name, port in zip(names, ports, strict=True):
-        assert f"port {port}" in told.stderr
-        assert f"SANTRAL_{name}=0" in told.stderr
-    assert 'make run ARGS="--ports auto"' in told.stderr.splitlines()[1]
-    assert "Traceback" not in told.stderr
+        assert f"port {port}" in result.stderr
+        assert f"SANTRAL_{name}=0" in result.stderr
+    assert 'make run ARGS="--ports auto"' in result.stderr.splitlines()[1]
+    assert "Traceback" not in result.stderr
 
 
 def _listening() -> socket.socket:
-    taken = socket.socket()
-    taken.bind(("127.0.0.1", 0))
-    taken.listen()
-    return taken
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return listener
 
 
 def test_free_ports_are_chosen_and_remembered_where_the_settings_name_none(tmp_path: Path) -> None:
     settings = Settings(home=str(tmp_path))
-    with _listening() as taken:
-        held = taken.getsockname()[1]
-        wish = replace_struct(settings, door=DoorSettings(port=held))
+    with _listening() as listener:
+        busy_port = listener.getsockname()[1]
+        wish = replace_struct(settings, door=DoorSettings(port=busy_port))
         chosen = choose_ports(wish, "auto")
-        assert chosen.door != held
+        assert chosen.door != busy_port
         assert choose_ports(settings, "settings") == chosen, "a later start finds them"
         assert choose_ports(settings, "auto") == chosen
-        with pytest.raises(Unavailable, match=f"port {held} \\(the door\\)"):
+        with pytest.raises(Unavailable, match=f"port {busy_port} \\(the door\\)"):
             choose_ports(wish, "settings")
-    assert choose_ports(wish, "settings").door == held, "a setting wins"
+    assert choose_ports(wish, "settings").door == busy_port, "a setting wins"
 
 
-def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path) -> None:
-    told = LocalProfile(tmp_path, SANTRAL_LOCAL__MIN_FREE_MB=str(10**9)).cli("up")
-    assert told.returncode == 2
-    assert "make room" in told.stderr
+def test_a_full_disk_is_reported_before_anything_starts(tmp_path: Path) -> None:
+    result = LocalProfile(tmp_path, SANTRAL_LOCAL__MIN_FREE_MB=str(10**9)).cli("up")
+    assert result.returncode == 2
+    assert "make room" in result.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    told = LocalProfile(tmp_path / "x").cli("up")
-    assert "SANTRAL_HOME" in told.stderr
+    result = LocalProfile(tmp_path / "x").cli("up")
+    assert "SANTRAL_HOME" in result.stderr
 
 
-def test_a_damaged_jar_is_fetched_again_and_one_that_stays_damaged_is_told(
+def test_a_damaged_jar_is_fetched_again_and_one_that_stays_damaged_is_reported(
     tmp_path: Path,
 ) -> None:
     jar = min(kafka_local.pins(), key=lambda j: j.size)
-    good = (kafka_local_jars() / jar.name).read_bytes()
+    good = (JARS / jar.name).read_bytes()
     assert sha256(good).hexdigest() == jar.digest
     for other in kafka_local.pins():
-        (tmp_path / other.name).symlink_to(kafka_local_jars() / other.name)
+        (tmp_path / other.name).symlink_to(JARS / other.name)
     (tmp_path / jar.name).unlink()
     (tmp_path / jar.name).write_bytes(good[:-1])
-    told: list[int] = []
-    kafka_local.fetch(tmp_path, lambda done, of: told.append(of - done))
+    missing: list[int] = []
+    kafka_local.fetch(tmp_path, lambda done, of: missing.append(of - done))
     assert (tmp_path / jar.name).read_bytes() == good
-    assert told == [jar.size, 0], "only the damaged one is fetched"
+    assert missing == [jar.size, 0], "only the damaged one is fetched"
     other_pin = replace(jar, digest="0" * 64)
     with pytest.raises(Unavailable, match="came damaged, twice"):
         kafka_local.fetch(tmp_path, lambda *_: None, [other_pin])
@@ -194,13 +194,6 @@ def test_the_download_is_one_line_on_a_terminal_and_four_elsewhere() -> None:
         assert out.getvalue().endswith("46 of 46 MB (100%)\n")
 
 
-def kafka_local_jars() -> Path:
-    """Return the folder of the whole jars."""
-    from tests.support.paths import JARS
-
-    return JARS
-
-
 def test_without_a_network_the_first_start_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,10 +204,10 @@ def test_without_a_network_the_first_start_says_so(
         kafka_local.fetch(tmp_path, lambda *_: None)
 
 
-def test_free_ports_are_none_that_outgoing_connections_get() -> None:
-    found = [free_port() for _ in range(50)]
-    assert len(set(found)) == 50
+def test_no_free_port_is_one_that_outgoing_connections_get() -> None:
+    ports = [free_port() for _ in range(50)]
+    assert len(set(ports)) == 50
     lent = Path("/proc/sys/net/ipv4/ip_local_port_range")
     if lent.exists():
         low, high = map(int, lent.read_text().split())
-        assert not any(low <= port <= high for port in found)
+        assert not any(low <= port <= high for port in ports)

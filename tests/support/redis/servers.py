@@ -145,7 +145,7 @@ def sentinels(
 
 
 def _informed(server: Valkey, others: int) -> Callable[[], bool]:
-    def look() -> bool:
+    def is_informed() -> bool:
         try:
             words = server.run("SENTINEL", "MASTER", "mymaster")
         except RedisError:
@@ -156,7 +156,7 @@ def _informed(server: Valkey, others: int) -> Callable[[], bool]:
         facts = {_text(k): v for k, v in facts.items()}
         return int(facts["num-slaves"]) >= 1 and int(facts["num-other-sentinels"]) >= others
 
-    return look
+    return is_informed
 
 
 def _text(word: Any) -> str:

@@ -1,6 +1,6 @@
 """The bad states of a real Redis: read-only, out of memory, unable to save. Each returns its undo.
 
-Before: a running server's port. After: every write is refused with READONLY, OOM or MISCONF.
+Redis then refuses every write with READONLY, OOM or MISCONF.
 """
 
 import functools
