@@ -1,5 +1,7 @@
 """Reads the filtered stream, after the account's mentions that were posted since the cursor."""
 
+import hashlib
+import re
 from collections import OrderedDict
 from urllib.parse import urlencode
 
@@ -27,6 +29,7 @@ _MAX_SILENCE_S = 45.0  # X sends a blank line every 20 s
 _MAX_PAGES = 10  # X lists the newest 800 mentions only, 100 a page
 _MAX_REMEMBERED_POSTS = 10_000  # a post comes by the stream and by the mentions
 _MIN_RATE_LIMIT_S = 60.0
+_POST_NUMBER = re.compile(r"[1-9][0-9]{0,18}")  # X's ids have 64 bits, as a cursor's position does
 
 
 class FilteredStream:
@@ -66,27 +69,33 @@ class FilteredStream:
 
     async def _take(self, line: bytes, position: int, accept: Accept, cursors: CursorStore) -> int:
         """Hand over the post of a line; return the position after it."""
-        try:
-            result = select_post(line)
-        except Rejected as error:
-            # A stream may end within a line. Its post comes again with the mentions.
-            self._context.warn("stream.odd_line", source=self._name, why=error.code)
-            return position
-        for raw in result.deliveries:
+        for raw in self._deliveries(line):
             number = _post_number(raw)
-            if str(number) in self._accepted:
+            key = hashlib.sha256(raw).hexdigest() if number is None else str(number)
+            if key in self._accepted:
                 continue
             await accept(Delivery(raw=raw, account=self._account, received_at=self._context.now()))
-            self._remember(number)
-            if number > position:
+            self._remember(key)
+            if number is not None and number > position:
                 position = number
                 await cursors.save(
                     Cursor(source=self._name, epoch="id", position=position, at=self._context.now())
                 )
         return position
 
-    def _remember(self, number: int) -> None:
-        self._accepted[str(number)] = None
+    def _deliveries(self, line: bytes) -> tuple[bytes, ...]:
+        """Return the post of a line, or the line itself when nobody can read it.
+
+        The parser rejects such a line with its fault, and its bytes become a dead letter.
+        """
+        try:
+            return select_post(line).deliveries
+        except Rejected as error:
+            self._context.warn("stream.odd_line", source=self._name, why=error.code)
+            return (line,)
+
+    def _remember(self, key: str) -> None:
+        self._accepted[key] = None
         while len(self._accepted) > _MAX_REMEMBERED_POSTS:
             self._accepted.popitem(last=False)
 
@@ -111,7 +120,7 @@ class FilteredStream:
             response = await client.get(f"{self._settings.api}{path}")
             if response.status_code != 200:
                 raise self._error_for(response)
-            page = decode_json(wire.MentionsPage, response.content)
+            page = _decode_page(response.content)
             posts = (wire.StreamLine(data=post, includes=page.includes) for post in page.data)
             lines += map(msgspec.json.encode, posts)
             token = str((page.meta or {}).get("next_token") or "")
@@ -129,9 +138,18 @@ class FilteredStream:
         return Retry(after, f"X answered {response.status_code}")
 
 
-def _post_number(raw: bytes) -> int:
-    """Return the id of an archived post, 0 for one that is unreadable."""
+def _decode_page(content: bytes) -> wire.MentionsPage:
     try:
-        return int(decode_json(wire.Tweet, decode_json(wire.ArchivedPost, raw).post).id or 0)
-    except (Rejected, ValueError):
-        return 0
+        return decode_json(wire.MentionsPage, content)
+    except Rejected as error:
+        raise Retry(RECOVERY_S, f"X sent no page of mentions: {error.code}") from error
+
+
+def _post_number(raw: bytes) -> int | None:
+    """Return the id of an archived post, None for an unreadable post or id."""
+    try:
+        post = decode_json(wire.Tweet, decode_json(wire.ArchivedPost, raw).post)
+    except Rejected:
+        return None
+    number = str(post.id)
+    return int(number) if _POST_NUMBER.fullmatch(number) else None

@@ -26,7 +26,9 @@ ACCOUNT = Account(consumer_secret="sir-x", user_id="900")
 TOOLS = WebhookContext(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
 
 
-def tweet(number: int = 50, text: str = "@marka kargom gelmedi", **more: Any) -> dict[str, Any]:
+def tweet(
+    number: int | str = 50, text: str = "@marka kargom gelmedi", **more: Any
+) -> dict[str, Any]:
     return {
         "id": str(number),
         "text": text,
@@ -168,7 +170,6 @@ async def test_the_stream_is_taken_up_with_what_it_missed_and_nothing_twice(vend
         (
             line(number=62),
             b"",
-            line(number=63)[:40],
             b'{"errors":[{"title":"operational-disconnect"}]}',
             b"",
         )
@@ -210,3 +211,56 @@ async def test_the_stream_is_taken_up_with_what_it_missed_and_nothing_twice(vend
     with pytest.raises(Retry) as later:
         await X().source("a", account, tools).run(accept, cursors)
     assert later.value.after == 300
+
+
+async def test_each_unreadable_line_becomes_a_dead_letter_of_its_own(vendor: Vendor) -> None:
+    unreadable = [line(number=71, entities=5), line(number=72, entities=5)]
+    unreadable += [line(number=73)[:40], b'{"data":"a text"}']
+    without_number = [line(number="x", text="ilk"), line(number="x", text="ikinci")]
+    too_large = line(number=10**30)
+    lines = [*unreadable, *without_number, too_large, line(number=70)]
+    vendor.says("/2/tweets/search/stream", b"\r\n".join(lines))
+    vendor.says("/2/users/900/mentions", {"data": [tweet(61, entities=5), tweet(60, entities=6)]})
+    deliveries: list[Delivery] = []
+
+    async def accept(delivery: Delivery) -> None:
+        deliveries.append(delivery)
+
+    cursors = MemoryCursors()
+    await cursors.save(Cursor(source="x:a", epoch="id", position=59, at=NOW))
+    context = SourceContext(
+        now=lambda: NOW,
+        pause=asyncio.sleep,
+        warn=lambda *_a, **_k: None,
+        report_pass=lambda _s: None,
+    )
+    account = Account(bearer="b", user_id="900", stream=True, api=vendor.url)
+    with pytest.raises(Retry, match="ended the stream"):
+        await X().source("a", account, context).run(accept, cursors)
+
+    assert len({delivery.raw for delivery in deliveries}) == len(deliveries) == 10
+    for delivery in deliveries[:6]:
+        with pytest.raises(Rejected):
+            X().parse(delivery, Context(brand="d", settings=ACCOUNT))
+    readable = [X().parse(d, Context(brand="d", settings=ACCOUNT)).message for d in deliveries[6:]]
+    assert [post.text for post in readable[:2]] == ["ilk", "ikinci"]
+    assert readable[3].native_id == "70"
+    position = await cursors.load("x:a")
+    assert position is not None
+    assert position.position == 70
+
+
+async def test_a_page_of_mentions_that_nobody_can_read_is_read_again(vendor: Vendor) -> None:
+    vendor.says("/2/tweets/search/stream", b"")
+    vendor.says("/2/users/900/mentions", b"<html>")
+    cursors = MemoryCursors()
+    await cursors.save(Cursor(source="x:a", epoch="id", position=59, at=NOW))
+    context = SourceContext(
+        now=lambda: NOW,
+        pause=asyncio.sleep,
+        warn=lambda *_a, **_k: None,
+        report_pass=lambda _s: None,
+    )
+    account = Account(bearer="b", user_id="900", stream=True, api=vendor.url)
+    with pytest.raises(Retry, match="no page of mentions"):
+        await X().source("a", account, context).run(lambda _d: asyncio.sleep(0), cursors)
