@@ -28,12 +28,16 @@ def select_post(body: bytes) -> WebhookResult:
 
 
 def _archive(event: str, post: msgspec.Raw, includes: wire.Includes | None) -> WebhookResult:
-    try:
-        tweet = decode_json(wire.Tweet, post)
-    except Rejected:
-        # The parser rejects it with the fault, and its bytes become a dead letter.
-        return WebhookResult(deliveries=(bytes(post),))
-    if any(reference.type == "retweeted" for reference in tweet.referenced_tweets):
+    if _is_repost(post):
         return WebhookResult(ignored=("repost",))
     archived = wire.ArchivedPost(event=event, post=post, includes=includes or wire.Includes())
     return WebhookResult(deliveries=(msgspec.json.encode(archived),))
+
+
+def _is_repost(post: msgspec.Raw) -> bool:
+    """Return whether a post only repeats another one; an unreadable post counts as its own."""
+    try:
+        references = decode_json(wire.Tweet, post).referenced_tweets
+    except Rejected:
+        return False
+    return any(reference.type == "retweeted" for reference in references)

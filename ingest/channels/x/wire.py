@@ -97,7 +97,7 @@ class Activity(Record, frozen=True, kw_only=True):
 
     event_uuid: str = ""
     event_type: str = ""
-    payload: msgspec.Raw = msgspec.Raw()
+    payload: msgspec.Raw = msgspec.Raw(b"null")
     includes: Includes | None = None
 
 

@@ -250,6 +250,11 @@ async def test_each_unreadable_line_becomes_a_dead_letter_of_its_own(vendor: Ven
     assert position.position == 70
 
 
+def test_an_unreadable_post_is_rejected_with_its_fault() -> None:
+    with pytest.raises(Rejected, match=r"\$\.entities"):
+        _parsed(activity(entities=5))
+
+
 async def test_a_page_of_mentions_that_nobody_can_read_is_read_again(vendor: Vendor) -> None:
     vendor.says("/2/tweets/search/stream", b"")
     vendor.says("/2/users/900/mentions", b"<html>")
