@@ -26,13 +26,19 @@ def read_event(raw: bytes) -> wire.ArchivedEvent:
         raw = (frame.payload or "").encode("utf-8", "replace")
         if frame.event == "status.update":
             return _event_of(decode_json(wire.Status, raw), "edited")
-    notification = decode_json(wire.Notification, raw)
+    notification = read_notification(raw)
     if notification.type != "mention" or notification.status is None:
-        if not notification.type:
-            raise Rejected("json.invalid", "not a notification of Mastodon: type is missing")
         kind = notification.type[:_MAX_KIND_CHARS]
         raise Rejected("delivery.ignored", f"{kind} notification")
     return _event_of(notification.status, "mention")
+
+
+def read_notification(raw: bytes) -> wire.Notification:
+    """Return a notification; raise Rejected for anything else."""
+    notification = decode_json(wire.Notification, raw)
+    if not notification.type:
+        raise Rejected("json.invalid", "not a notification of Mastodon: type is missing")
+    return notification
 
 
 def _event_of(status: wire.Status, kind: Literal["mention", "edited"]) -> wire.ArchivedEvent:

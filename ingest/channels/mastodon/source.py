@@ -5,7 +5,9 @@ Source: docs.joinmastodon.org, methods/notifications, methods/streaming.
 """
 
 import asyncio
+import re
 from contextlib import suppress
+from operator import itemgetter
 from urllib.parse import urlencode
 
 import httpx2
@@ -16,8 +18,8 @@ from websockets.exceptions import WebSocketException
 from ingest.channel import Delivery
 from ingest.channels.mastodon import wire
 from ingest.channels.mastodon.account import Account
-from ingest.channels.mastodon.events import author_of
-from ingest.parsing.json_values import Text, decode_json, parse_time
+from ingest.channels.mastodon.events import author_of, read_notification
+from ingest.parsing.json_values import decode_json, parse_time
 from ingest.source import Accept, CursorStore, SourceContext
 from ingest.sources.recent_posts import RecentPosts
 from schemas.delays import OUTAGE_S, RECOVERY_S
@@ -26,6 +28,7 @@ from schemas.state.cursor import Cursor
 
 _PAGE_SIZE = 80  # notifications; a server sends no more at one time
 _RATE_LIMIT_S = 60.0  # where the server names no time
+_NUMBER = re.compile(r"[0-9]{1,18}")  # ids of notifications and a cursor's position have 64 bits
 
 
 class NotificationsSource:
@@ -41,6 +44,8 @@ class NotificationsSource:
         self._name = f"mastodon:{account}"
         self._posts = RecentPosts(self._name, context)
         self._wake = asyncio.Event()
+        # The cursor never passes notifications without a number, which come with every page.
+        self._unnumbered: set[bytes] = set()
 
     async def run(self, accept: Accept, cursors: CursorStore) -> None:
         """Follow for ever; raise Retry when the server does not answer."""
@@ -71,11 +76,11 @@ class NotificationsSource:
             notifications = await self._notifications(
                 client, {"limit": _PAGE_SIZE, "include_filtered": "true", "min_id": position}
             )
-            notifications.sort(key=lambda notification: _number(notification.id))
-            for notification in notifications:
-                if notification.status is not None and notification.type == "mention":
-                    await self._hand_over_mention(client, notification.status, accept)
-            newest = max((_number(notification.id) for notification in notifications), default=0)
+            for number, raw in sorted(notifications, key=itemgetter(0)):
+                if number or raw not in self._unnumbered:
+                    await self._hand_over(client, raw, accept)
+            self._unnumbered = {raw for number, raw in notifications if not number}
+            newest = max((number for number, _ in notifications), default=0)
             if newest <= position:
                 return
             position = newest
@@ -84,7 +89,7 @@ class NotificationsSource:
     async def _start(self, client: httpx2.AsyncClient, cursors: CursorStore) -> int:
         """Return the newest notification's number, so that years of old mentions are left out."""
         notifications = await self._notifications(client, {"limit": 1})
-        position = max((_number(notification.id) for notification in notifications), default=0)
+        position = max((number for number, _ in notifications), default=0)
         await self._save(position, cursors)
         return position
 
@@ -94,22 +99,28 @@ class NotificationsSource:
 
     async def _notifications(
         self, client: httpx2.AsyncClient, query: dict[str, str | int]
-    ) -> list[wire.Notification]:
+    ) -> list[tuple[int, bytes]]:
+        """Return a page of notifications, each with its number, 0 for an unreadable one."""
         path = f"/api/v1/notifications?{urlencode({'types[]': 'mention'} | query)}"
         raw = await self._get(client, path)
         try:
-            return [self._decode(item) for item in decode_json(tuple[msgspec.Raw, ...], raw)]
+            items = decode_json(tuple[msgspec.Raw, ...], raw)
         except Rejected as error:
             raise Retry(RECOVERY_S, f"Mastodon sent no notifications: {error.code}") from error
+        return [(_number_of(item), bytes(item)) for item in items]
 
-    def _decode(self, raw: msgspec.Raw) -> wire.Notification:
-        """Return a notification; an unreadable one is logged, and keeps only its number."""
+    async def _hand_over(self, client: httpx2.AsyncClient, raw: bytes, accept: Accept) -> None:
+        """Hand over a mention, or a notification that nobody can read."""
         try:
-            return decode_json(wire.Notification, raw)
+            notification = read_notification(raw)
         except Rejected as error:
+            # The parser rejects it with the fault, and its bytes become a dead letter.
             reason = error.text[:ERROR_TEXT_LIMIT]
             self._context.warn("notification.odd", source=self._name, why=reason)
-            return wire.Notification(id=_number_of(raw))
+            await accept(self._delivery(raw))
+            return
+        if notification.status is not None and notification.type == "mention":
+            await self._hand_over_mention(client, notification.status, accept)
 
     async def _hand_over_mention(
         self, client: httpx2.AsyncClient, status: wire.Status, accept: Accept
@@ -123,7 +134,7 @@ class NotificationsSource:
         event = wire.ArchivedEvent(
             kind="mention", root=root, uri=status.uri, author=author, status=status
         )
-        await accept(self._delivery(event))
+        await accept(self._delivery(msgspec.json.encode(event)))
         self._posts.add(str(status.id), f"{status.uri}\n{root}\n{author}")
 
     async def _ancestors(
@@ -141,8 +152,7 @@ class NotificationsSource:
             self._context.warn("context.unknown", source=self._name, why=type(error).__name__)
             return ()
 
-    def _delivery(self, event: wire.ArchivedEvent) -> Delivery:
-        raw = msgspec.json.encode(event)
+    def _delivery(self, raw: bytes) -> Delivery:
         return Delivery(raw=raw, account=self._account, received_at=self._context.now())
 
     async def _follow(self, client: httpx2.AsyncClient, accept: Accept) -> None:
@@ -170,26 +180,35 @@ class NotificationsSource:
         """Wake the reader for a notification; hand over the edit or deletion of a recent post."""
         try:
             frame = decode_json(wire.StreamEvent, data)
-            status = _status_of(frame)
         except Rejected:
             return  # the mentions come by REST
         if frame.event == "notification":
             self._wake.set()
-            return
-        if frame.event not in ("delete", "status.update"):
-            return
-        post = self._posts.root(str(status.id) if status else frame.payload or "")
+        elif frame.event in ("delete", "status.update"):
+            await self._hand_over_change(frame, data, accept)
+
+    async def _hand_over_change(self, frame: wire.StreamEvent, data: bytes, accept: Accept) -> None:
+        """Hand over the edit or deletion of a recent post, as its frame when it is unreadable."""
+        is_edit = frame.event == "status.update"
+        payload = (frame.payload or "").encode("utf-8", "replace")
+        post = self._posts.root(_id_of(payload) if is_edit else payload.decode())
         if post is None:
+            return
+        try:
+            status = decode_json(wire.Status, payload) if is_edit else None
+        except Rejected:
+            # The parser rejects it with the fault, and its bytes become a dead letter.
+            await accept(self._delivery(data))
             return
         uri, root, author = (*post.split("\n"), "", "")[:3]
         event = wire.ArchivedEvent(
-            kind="edited" if status else "deleted",
+            kind="edited" if is_edit else "deleted",
             root=root,
             uri=uri,
             author=author,
             status=status,
         )
-        await accept(self._delivery(event))
+        await accept(self._delivery(msgspec.json.encode(event)))
 
     async def _get(
         self, client: httpx2.AsyncClient, path: str, missing: bytes | None = None
@@ -215,22 +234,15 @@ class NotificationsSource:
         raise Retry(after, text)
 
 
-def _status_of(frame: wire.StreamEvent) -> wire.Status | None:
-    """Return the post of an edit, None for any other frame; raise Rejected."""
-    if frame.event != "status.update":
-        return None
-    return decode_json(wire.Status, (frame.payload or "").encode())
+def _number_of(raw: bytes | msgspec.Raw) -> int:
+    """Return the number of a notification, 0 for one without a readable number."""
+    number = _id_of(raw)
+    return int(number) if _NUMBER.fullmatch(number) else 0
 
 
-def _number_of(raw: msgspec.Raw) -> Text:
+def _id_of(raw: bytes | msgspec.Raw) -> str:
+    """Return the id in an object whose other fields may be unreadable, empty without an id."""
     try:
-        return decode_json(wire.NotificationNumber, raw).id
+        return str(decode_json(wire.ObjectId, raw).id or "")
     except Rejected:
         return ""
-
-
-def _number(value: Text) -> int:
-    try:
-        return int(value or 0)
-    except ValueError:
-        return 0

@@ -94,7 +94,7 @@ class Instance(Record, frozen=True, kw_only=True):
     configuration: InstanceConfiguration = InstanceConfiguration()
 
 
-class NotificationNumber(Record, frozen=True, kw_only=True):
-    """The id of a notification whose other fields are unreadable."""
+class ObjectId(Record, frozen=True, kw_only=True):
+    """The id of an object whose other fields may be unreadable."""
 
     id: Text = ""

@@ -144,9 +144,7 @@ async def test_notifications_are_walked_once_and_later_events_find_their_post(
         vendor.says(
             "/api/v2/instance", {"configuration": {"urls": {"streaming": f"ws://127.0.0.1:{port}"}}}
         )
-        vendor.says(
-            "/api/v1/notifications", [note(0)], [answer, note(2), {"odd": 5}, note(1, "follow")], []
-        )
+        vendor.says("/api/v1/notifications", [note(0)], [answer, note(2), note(1, "follow")], [])
         vendor.says("/api/v1/statuses/3/context", {"ancestors": [status(80), status(90)]})
         taken: list[Delivery] = []
         done = asyncio.Event()
@@ -215,6 +213,80 @@ async def test_a_page_that_is_none_and_a_thread_that_can_not_be_had_stop_nothing
     with pytest.raises(Retry):
         await Mastodon().source("a", account, tools).run(accept, MemoryCursors())
     assert [_parsed(d.raw).message.native_id[-1] for d in taken] == ["3"]
+
+
+async def test_each_unreadable_notification_becomes_one_dead_letter(vendor: Vendor) -> None:
+    without_number = [{"odd": 5}, {"odd": 6}]
+    unreadable = [note(4, account=5), note(5, account=5)]
+    vendor.says("/api/v1/notifications", [note(1)], [*without_number, *unreadable, note(3)])
+    vendor.says("/api/v1/notifications", without_number, without_number, b"<html>")
+    deliveries: list[Delivery] = []
+
+    async def accept(delivery: Delivery) -> None:
+        deliveries.append(delivery)
+
+    context = SourceContext(
+        now=lambda: NOW,
+        pause=asyncio.sleep,
+        warn=lambda *_a, **_k: None,
+        report_pass=lambda _s: None,
+    )
+    account = Account(url=vendor.url, token="t", poll=timedelta(milliseconds=1))
+    cursors = MemoryCursors()
+    with pytest.raises(Retry):
+        await Mastodon().source("a", account, context).run(accept, cursors)
+
+    assert [_parsed(deliveries[2].raw).message.native_id[-1], len(deliveries)] == ["3", 5]
+    for delivery in deliveries[:2] + deliveries[3:]:
+        with pytest.raises(Rejected) as error:
+            _parsed(delivery.raw)
+        assert error.value.code == "json.invalid"
+    cursor = await cursors.load("mastodon:a")
+    assert cursor is not None
+    assert cursor.position == 5
+
+
+async def test_the_unreadable_edit_of_a_recent_post_becomes_a_dead_letter(vendor: Vendor) -> None:
+    has_polled = asyncio.Event()
+
+    async def stream(socket: ServerConnection) -> None:
+        await has_polled.wait()
+        for number in (8, 3):
+            edit = json.dumps(status(number, account=5))
+            await socket.send(json.dumps({"event": "status.update", "payload": edit}))
+        await socket.wait_closed()
+
+    deliveries: list[Delivery] = []
+    has_edit = asyncio.Event()
+
+    async def accept(delivery: Delivery) -> None:
+        deliveries.append(delivery)
+        if len(deliveries) == 2:
+            has_edit.set()
+
+    context = SourceContext(
+        now=lambda: NOW,
+        pause=asyncio.sleep,
+        warn=lambda *_a, **_k: None,
+        report_pass=lambda _s: has_polled.set(),
+    )
+    async with serve(stream, "127.0.0.1", 0) as server:
+        address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        vendor.says("/api/v2/instance", {"configuration": {"urls": {"streaming": address}}})
+        vendor.says("/api/v1/notifications", [note(1)], [note(3)], [])
+        account = Account(url=vendor.url, token="t", poll=timedelta(seconds=30))
+        source = Mastodon().source("a", account, context)
+        running = asyncio.create_task(source.run(accept, MemoryCursors()))
+        async with asyncio.timeout(20):
+            await has_edit.wait()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+    mention, edit = deliveries
+    assert _parsed(mention.raw).message.native_id[-1] == "3"
+    with pytest.raises(Rejected, match="account"):
+        _parsed(edit.raw)
 
 
 def test_a_page_of_markup_is_read_in_time() -> None:
