@@ -30,6 +30,7 @@ from ingest.sources.recent_posts import RecentPosts
 from schemas.delays import RECONNECT_S
 from schemas.errors import Rejected, Retry
 from schemas.state.cursor import Cursor
+from schemas.text.fold import fold
 
 _PARENT = re.compile(rb'"parent":\{[^{}]{0,300}?"uri":"([^"]{1,300})"')
 _SAVE_INTERVAL_S = 5.0
@@ -92,6 +93,7 @@ class JetstreamSource:
         try:
             time_us = int(decode_json(wire.EventTime, raw).time_us or 0)
         except Rejected:
+            await self._hand_over_unreadable(raw, accept)
             return 0
         if self._settings.keywords or self._may_be_ours(raw):
             await self._select(raw, accept, client)
@@ -101,7 +103,9 @@ class JetstreamSource:
         try:
             event = read_event(raw)
             commit = post_commit(event)
-        except Rejected:
+        except Rejected as error:
+            if error.code != "delivery.ignored":
+                await self._hand_over_unreadable(raw, accept)
             return
         uri = post_uri(event, commit)
         root = self._posts.root(uri)
@@ -112,9 +116,7 @@ class JetstreamSource:
         try:
             record = decode_json(wire.PostRecord, commit.record)
         except Rejected:
-            if self._settings.did and self._settings.did.encode() in raw:
-                # The parser rejects it with the fault, and its bytes become a dead letter.
-                await accept(self._delivery(raw, hint=None))
+            await self._hand_over_unreadable(raw, accept, root)
             return
         if root is None and reason_to_ignore(event.did, record, self._settings):
             root = self._root_of_own_parent(event.did, record)
@@ -126,6 +128,24 @@ class JetstreamSource:
         reply = record.reply or wire.ReplyRef()
         self._posts.add(uri, reply.root.uri or uri)
 
+    async def _hand_over_unreadable(
+        self, raw: bytes, accept: Accept, root: str | None = None
+    ) -> None:
+        """Hand over an unreadable event of a post for us, and leave out those of strangers.
+
+        The parser rejects it with the fault, and its bytes become a dead letter.
+        """
+        if root is not None or self._names_us(raw):
+            await accept(self._delivery(raw, hint=root))
+
+    def _names_us(self, raw: bytes) -> bool:
+        """Return by its bytes whether an unreadable event has our id, a keyword or our thread."""
+        if self._settings.did and self._settings.did.encode() in raw:
+            return True
+        text = fold(raw.decode("utf-8", "replace"))
+        keywords = (fold(keyword).strip() for keyword in self._settings.keywords)
+        return any(f" {keyword} " in text for keyword in keywords) or self._answers_known_post(raw)
+
     def _root_of_own_parent(self, did: str, record: wire.PostRecord) -> str | None:
         """Return the root of a post that continues its author's own post to us, or None."""
         parent = (record.reply or wire.ReplyRef()).parent.uri
@@ -135,6 +155,9 @@ class JetstreamSource:
         """Return by its bytes whether an event is worth a parse, which few are."""
         if any(needle in raw for needle in self._needles):
             return True
+        return self._answers_known_post(raw)
+
+    def _answers_known_post(self, raw: bytes) -> bool:
         parent = _PARENT.search(raw)
         return bool(parent and self._posts.root(parent[1].decode("utf-8", "replace")))
 

@@ -203,7 +203,7 @@ class Jetstream:
         self.asked.append(socket.request.path)
         _, _, since = socket.request.path.partition("cursor=")
         for event in self.events:
-            if json.loads(event)["time_us"] >= int(since or 0):
+            if not since or json.loads(event)["time_us"] >= int(since):
                 await socket.send(event.decode())
         await socket.close(1012)
 
@@ -305,3 +305,37 @@ async def test_a_server_that_can_not_go_back_so_far_is_told(jetstream: Jetstream
     with pytest.raises(Retry):
         await source.run(lambda _d: asyncio.sleep(0), cursors)
     assert warned == ["source.gap"]
+
+
+async def test_each_unreadable_event_of_a_post_for_us_becomes_a_dead_letter(
+    jetstream: Jetstream, vendor: Vendor
+) -> None:
+    vendor.says("/xrpc/app.bsky.actor.getProfile", {"handle": "ayse.example"})
+    for_us = [
+        post("bozuk", embed=5, **mention()),
+        post("yine bozuk", embed=5, **mention()),
+        post("kotu", embed=5).replace(b"kotu", "ÖRNEK market kötü".encode()),
+        post("kopuk", **mention())[:-1],
+        post("anahtarsız", rkey="", **mention()),
+    ]
+    jetstream.events = [*for_us, post("başkası", embed=5), post("biri")[:-1]]
+    deliveries: list[Delivery] = []
+
+    async def accept(delivery: Delivery) -> None:
+        deliveries.append(delivery)
+
+    context = SourceContext(
+        now=lambda: NOW,
+        pause=asyncio.sleep,
+        warn=lambda *_a, **_k: None,
+        report_pass=lambda _s: None,
+    )
+    account = msgspec.structs.replace(ACCOUNT, jetstream=jetstream.url, api=vendor.url)
+    with pytest.raises(Retry):
+        await Bluesky().source("a", account, context).run(accept, MemoryCursors())
+
+    assert [delivery.raw for delivery in deliveries] == for_us
+    for delivery in deliveries:
+        with pytest.raises(Rejected) as error:
+            _parsed(delivery.raw, settings=account)
+        assert error.value.code in ("json.invalid", "json.malformed")
