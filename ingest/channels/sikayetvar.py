@@ -147,7 +147,10 @@ def _item(raw: msgspec.Raw) -> PolledItem:
     told = decode_json(Told, raw)
     version = content_hash(told.content.title, told.content.body)
     return PolledItem(
-        id=str(told.id), raw=bytes(raw), version=version, created_at=parse_time(told.complain_time)
+        id=str(told.id or ""),
+        raw=bytes(raw),
+        version=version,
+        created_at=parse_time(told.complain_time),
     )
 
 

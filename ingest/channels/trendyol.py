@@ -142,7 +142,9 @@ def _answering(status: str) -> Answering:
 
 def _item(raw: msgspec.Raw) -> PolledItem:
     told = decode_json(Told, raw)
-    own = f"{told.id}@{told.rejected_date}" if _refused(told) else str(told.id)
+    own = str(told.id or "")
+    if own and _refused(told):
+        own = f"{own}@{told.rejected_date}"
     return PolledItem(id=own, raw=bytes(raw), created_at=parse_time(told.creation_date))
 
 

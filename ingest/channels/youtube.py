@@ -24,6 +24,7 @@ from ingest.sources.polling import (
     build_item,
     content_hash,
     identify_version,
+    unreadable_item,
 )
 from schemas.account_fields import ApiAddress, Brand, PollInterval, TokenAddress
 from schemas.base import Record
@@ -31,6 +32,7 @@ from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
 
 LIMIT = 10_000
+_THREAD_KIND = "youtube#commentThread"
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -85,7 +87,7 @@ class Comment(Record, frozen=True, kw_only=True):
 class ThreadWords(Record, frozen=True, kw_only=True, rename="camel"):
     """What a thread is."""
 
-    top_level_comment: msgspec.Raw = msgspec.Raw(b"{}")
+    top_level_comment: msgspec.Raw
     total_reply_count: int = 0
     video_id: str | None = ""
 
@@ -100,8 +102,14 @@ class Thread(Record, frozen=True, kw_only=True):
     """A thread."""
 
     id: str = ""
-    snippet: ThreadWords = ThreadWords()
+    snippet: ThreadWords
     replies: Below = Below()
+
+
+class Resource(Record, frozen=True, kw_only=True):
+    """An object of the API, whose kind distinguishes a thread from a comment."""
+
+    kind: str = ""
 
 
 class Page(Record, frozen=True, kw_only=True, rename="camel"):
@@ -125,7 +133,7 @@ class Youtube:
         """Return the Message of one comment."""
         told: Account = context.settings or Account()
         kept = archived_item(delivery.raw)
-        comment = decode_json(Comment, kept.item)
+        comment = _read_comment(kept.item)
         words = comment.snippet
         who = words.author_channel_id.value
         if not comment.id:
@@ -166,6 +174,13 @@ class Youtube:
         return PolledSource("youtube", account, settings, context, Comments().items)
 
 
+def _read_comment(item: msgspec.Raw) -> Comment:
+    """Return a comment, or the first comment of a thread, which only an unreadable thread is."""
+    if decode_json(Resource, item).kind == _THREAD_KIND:
+        item = decode_json(Thread, item).snippet.top_level_comment
+    return decode_json(Comment, item)
+
+
 class Comments:
     """Lists the newest threads, and asks for the answers of those that grew."""
 
@@ -187,7 +202,11 @@ class Comments:
             query |= {"pageToken": token} if token else {}
             page = decode_json(Page, await self._get(settings, client, "commentThreads", query))
             for raw in page.items:
-                thread = decode_json(Thread, raw)
+                try:
+                    thread = decode_json(Thread, raw)
+                except Rejected:
+                    yield unreadable_item(raw)
+                    continue
                 top = thread.snippet.top_level_comment
                 yield build_item(top, functools.partial(_item, top))
                 count, inline = thread.snippet.total_reply_count, thread.replies.comments

@@ -64,13 +64,19 @@ def content_hash(*fields: object) -> str:
 def build_item(raw: bytes | msgspec.Raw, build: Callable[[], PolledItem]) -> PolledItem:
     """Return the item that `build` makes of its bytes.
 
-    An item on which `build` fails passes unchanged, so that it becomes a dead letter and never ends
-    the listing of the others.
+    An item on which `build` fails, or which has no id, passes unchanged: it becomes a dead letter,
+    never ends the listing of the others, and never counts as another item without an id.
     """
     try:
-        return build()
+        item = build()
     except Exception:  # noqa: BLE001 - the item's parser meets it again, and there it is logged
-        return PolledItem(id=hashlib.sha256(bytes(raw)).hexdigest(), raw=bytes(raw))
+        return unreadable_item(raw)
+    return item if item.id else unreadable_item(raw)
+
+
+def unreadable_item(raw: bytes | msgspec.Raw) -> PolledItem:
+    """Return the item of unreadable bytes, which the parser rejects with their fault."""
+    return PolledItem(id=hashlib.sha256(bytes(raw)).hexdigest(), raw=bytes(raw))
 
 
 def archived_item(raw: bytes) -> ArchivedItem:

@@ -35,7 +35,15 @@ def parse_item(name: str, item: object, **settings: Any) -> Message:
 async def read_all(
     name: str, vendor: Vendor, state: dict[str, str] | None = None, **settings: Any
 ) -> tuple[list[Message], Retry]:
-    """Run a source until its vendor fails; return its messages and the failure.
+    """Run a source until its vendor fails; return its messages and the failure."""
+    deliveries, error = await read_deliveries(name, vendor, state, **settings)
+    return [parse_item(name, delivery.raw) for delivery in deliveries], error
+
+
+async def read_deliveries(
+    name: str, vendor: Vendor, state: dict[str, str] | None = None, **settings: Any
+) -> tuple[list[Delivery], Retry]:
+    """Run a source until its vendor fails; return its deliveries and the failure.
 
     `state` is the state folder of the source, which lasts over several runs.
     """
@@ -43,10 +51,10 @@ async def read_all(
     channel = CHANNELS[name]
     assert isinstance(channel, PullChannel)
     account = CHANNELS[name].account(api=vendor.url, **settings)
-    messages: list[Message] = []
+    deliveries: list[Delivery] = []
 
     async def accept(delivery: Delivery) -> None:
-        messages.append(parse_item(name, delivery.raw))
+        deliveries.append(delivery)
 
     context = SourceContext(
         now=lambda: SAMPLED_AT,
@@ -58,4 +66,4 @@ async def read_all(
     )
     with pytest.raises(Retry) as error:
         await channel.source("a", account, context).run(accept, MemoryCursors())
-    return messages, error.value
+    return deliveries, error.value

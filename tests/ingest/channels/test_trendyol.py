@@ -1,6 +1,9 @@
 """Trendyol: customers' questions, and answers that the site refuses."""
 
-from tests.support.polled import parse_item, read_all
+import pytest
+
+from schemas.errors import Rejected
+from tests.support.polled import parse_item, read_all, read_deliveries
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
 
@@ -38,3 +41,17 @@ async def test_a_refused_answer_opens_the_question_again(vendor: Vendor) -> None
     done = parse_item("trendyol", ITEM | {"status": "ANSWERED"})
     assert done.answering is not None
     assert done.answering.forbidden
+
+
+async def test_questions_without_an_id_never_count_as_the_same_question(vendor: Vendor) -> None:
+    without_id = [ITEM | {"id": None, "text": text} for text in ("ilk", "ikinci")]
+    page = {"content": [*without_id, ITEM]}
+    vendor.says("/integration/qna/sellers/s/questions/filter", page, page, b"down")
+    deliveries, _ = await read_deliveries("trendyol", vendor, seller="s", key="k", secret="x")
+
+    *unreadable, readable = deliveries
+    assert parse_item("trendyol", readable.raw).native_id == str(ITEM["id"])
+    assert ["ilk" in unreadable[0].raw.decode(), len(unreadable)] == [True, 2]
+    for delivery in unreadable:
+        with pytest.raises(Rejected, match="without its id"):
+            parse_item("trendyol", delivery.raw)

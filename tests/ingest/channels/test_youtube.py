@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import Rejected
-from tests.support.polled import OAUTH, parse_item, read_all
+from tests.support.polled import OAUTH, parse_item, read_all, read_deliveries
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
 
@@ -58,3 +58,24 @@ async def test_a_thread_with_new_comments_is_read_again(vendor: Vendor) -> None:
     assert len(vendor.to("/comments")) == 2, "asked once, for it grew once"
     with pytest.raises(Rejected, match="our own"):
         parse_item("youtube", top, channel_id="UC9")
+
+
+async def test_an_unreadable_thread_ends_no_listing(vendor: Vendor) -> None:
+    kind = {"kind": "youtube#commentThread"}
+    threads = [
+        kind | {"id": "c0", "snippet": {"topLevelComment": ITEM, "totalReplyCount": "many"}},
+        kind | {"id": "c1", "snippet": {"totalReplyCount": 1}},
+        kind | {"id": "c2", "snippet": {"topLevelComment": ITEM, "totalReplyCount": 0}},
+    ]
+    vendor.says("/token", {"access_token": "t"})
+    vendor.says("/commentThreads", {"items": threads}, b"down")
+    deliveries, _ = await read_deliveries(
+        "youtube", vendor, channel_id="UC1", token_url=f"{vendor.url}/token", **OAUTH
+    )
+
+    *unreadable, readable = deliveries
+    assert parse_item("youtube", readable.raw).native_id == ITEM["id"]
+    assert len(unreadable) == 2
+    for delivery in unreadable:
+        with pytest.raises(Rejected, match="snippet"):
+            parse_item("youtube", delivery.raw)
