@@ -16,8 +16,9 @@ from schemas.dead_letter import DeadLetter, Origin
 from schemas.decision import Evidence, Reason
 from tests.cli.test_commands import run
 from tests.runtime.bus.test_tap import _write
-from tests.schemas.text.test_masking import IBAN, IDENTITY, decision
+from tests.support.decisions import decision_with
 from tests.support.messages import NOW, message
+from tests.support.personal_numbers import IBAN, IDENTITY
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import write_rows
 from workers.run import MIGRATIONS
@@ -33,7 +34,7 @@ def here(tmp_path: Path) -> Path:
     store.migrate(url, MIGRATIONS)
     quoted = Evidence(start=0, end=11, text=IDENTITY)
     reason = Reason(kind="rule", id="r", version="1", evidence=(quoted,), text_en="says a number")
-    decided = decision(message=MESSAGE, reasons=(reason,))
+    decided = decision_with(message=MESSAGE, reasons=(reason,))
     letter = DeadLetter(
         id=MESSAGE,
         stage="ingest",

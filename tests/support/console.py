@@ -27,6 +27,7 @@ from schemas.outcome import Outcome
 from schemas.state.link import Link, pair
 from tests.support.desk.open_queue import Published, open_desk_queue, redis, server
 from tests.support.messages import NOW, message, policy
+from tests.support.personal_numbers import CARD, IBAN, IDENTITY
 from workers.console.api import Api
 from workers.console.app import app
 from workers.desk.commands import Desk
@@ -36,8 +37,6 @@ from workers.recorder.sql import write_rows
 from workers.run import MIGRATIONS
 
 __all__ = ["redis", "server"]
-
-IDENTITY, CARD, IBAN = "10000000146", "4111111111111111", "TR330006100519786457841326"
 
 
 TEXT = f"TC 100 000 001 46, kart 4111.1111.1111.1111, IBAN {IBAN[:4]}-{IBAN[4:]} ve {IDENTITY}"

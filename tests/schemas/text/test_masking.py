@@ -1,12 +1,11 @@
 """Masking finds personal numbers in any spelling and at any depth of a record."""
 
 import json
-from typing import Any
 
 import msgspec
 import pytest
 
-from schemas.decision import Decision, Entity, Evidence, Reason
+from schemas.decision import Entity, Evidence, Reason
 from schemas.http_api.bodies import MessageOut
 from schemas.message import Attachment, Call, Forwarded, Handle, Party, Turn
 from schemas.text.masking import (
@@ -17,9 +16,10 @@ from schemas.text.masking import (
     mask_personal_numbers,
     mask_record,
 )
-from tests.support.messages import NOW, message
+from tests.support.decisions import decision_with
+from tests.support.messages import message
+from tests.support.personal_numbers import CARD, IBAN, IDENTITY
 
-IDENTITY, CARD, IBAN = "10000000146", "4111111111111111", "TR330006100519786457841326"
 SEPARATORS = [" ", "  ", ".", "-", "\u00a0", "\u202f"]
 
 
@@ -120,28 +120,13 @@ def test_a_message_is_masked_in_each_of_its_fields_and_keeps_its_ids() -> None:
     assert json.loads(mask_json(msgspec.json.encode(original))) == json.loads(encoded)
 
 
-def decision(**more: Any) -> Decision:
-    """Return a decision."""
-    fields = {
-        "message": "m",
-        "brand": "b",
-        "channel": "api",
-        "conversation": "c",
-        "department": "billing",
-        "intent": "request",
-        "action": "queue",
-        "decided_at": NOW,
-    }
-    return Decision(**(fields | more))
-
-
 def test_a_quotation_that_cuts_through_a_number_shows_none_of_it() -> None:
     original = message(f"numaram {IDENTITY} iade")
     text = original.decided_text
     start = text.index(IDENTITY)
     evidence = Evidence(start=0, end=start + 7, text=text[: start + 7])
     reason = Reason(kind="rule", id="r", version="1", evidence=(evidence,), text_tr=IDENTITY)
-    masked = mask_decision(decision(reasons=(reason,)), original)
+    masked = mask_decision(decision_with(reasons=(reason,)), original)
     assert masked.reasons[0].evidence[0].text == "numaram *******"
     assert masked.reasons[0].text_tr == "********146"
 
@@ -149,7 +134,7 @@ def test_a_quotation_that_cuts_through_a_number_shows_none_of_it() -> None:
 def test_what_only_the_decision_knows_to_be_personal_is_masked_too() -> None:
     text = "vergi numaram 1234567890"
     entity = Entity(kind="tax_number", value="*******890", start=14, end=24)
-    masked = mask_message(message(text), decision(entities=(entity,)))
+    masked = mask_message(message(text), decision_with(entities=(entity,)))
     assert masked.text == "vergi numaram *******890"
 
 

@@ -15,11 +15,8 @@ from runtime.http.server import token_name
 from schemas import envelope, topics
 from schemas.http_api.bodies import PERSONAL_HEADER
 from tests.support.console import (
-    CARD,
     DECIDED,
     FORM,
-    IBAN,
-    IDENTITY,
     JSON,
     TEXT,
     TOKENS,
@@ -34,6 +31,7 @@ from tests.support.console import (
     redis,
     server,
 )
+from tests.support.personal_numbers import CARD, IBAN, IDENTITY
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import write_rows
 

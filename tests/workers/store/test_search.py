@@ -14,6 +14,7 @@ from schemas import envelope, topics
 from schemas.message import Handle, Message, Party
 from schemas.text.fold import fold
 from tests.support.messages import message
+from tests.support.personal_numbers import CARD, IBAN, IDENTITY
 from workers.recorder import search_index
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.search_index import IndexRebuild
@@ -23,7 +24,6 @@ from workers.store import queries
 from workers.store.search_terms import NUMBERS_CHARS, terms_of, words_of
 
 KEY = b"k" * 32
-IDENTITY, CARD, IBAN = "10000000146", "4111111111111111", "TR330006100519786457841326"
 
 
 def record(engine: Engine, *messages: Message, key: bytes = KEY) -> None:
