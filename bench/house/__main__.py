@@ -1,17 +1,25 @@
-"""`python -m bench.house [REVISION or FOLDER]`: print how readable a checkout is, as a table.
+"""`python -m bench.house [CHECKOUT]`: print how readable a checkout is, as a table in Markdown.
 
-Without an argument it measures this folder. docs/acceptance/house.md keeps the figures.
+CHECKOUT is a folder or a revision of git; without it, the command measures this folder.
+docs/acceptance/house.md keeps the figures.
 """
 
-import sys
+import argparse
+from collections.abc import Sequence
 
 from bench.house.files import AREAS, checkout, python_files
 from bench.house.measures import large_packages, page_row, rows
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table, and the packages with too many modules."""
-    with checkout(sys.argv[1] if len(sys.argv) > 1 else ".") as root:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.house",
+        description="Print how readable a checkout is, as a table in Markdown.",
+    )
+    text = "a folder or a revision of git; without it, the command measures this folder"
+    parser.add_argument("checkout", nargs="?", default=".", metavar="CHECKOUT", help=text)
+    with checkout(parser.parse_args(arguments).checkout) as root:
         files = python_files(root)
         print("| measure | " + " | ".join(AREAS) + " |")
         print("|---|---|---|---|")

@@ -80,14 +80,38 @@ def python_files(root: Path) -> list[PythonFile]:
 
 @contextmanager
 def checkout(folder_or_revision: str) -> Iterator[Path]:
-    """Yield the folder itself, or the files of a revision of git in a temporary folder."""
+    """Yield the folder itself, or the files of a revision of git in a temporary folder.
+
+    Exits with a sentence when there is neither, or when the folder is not a checkout.
+    """
     if Path(folder_or_revision).is_dir():
+        if not Path(folder_or_revision, "pyproject.toml").is_file():
+            raise SystemExit(
+                f"the folder {folder_or_revision} has no pyproject.toml to format with"
+            )
         yield Path(folder_or_revision)
         return
+    commit = _commit(folder_or_revision)
     with tempfile.TemporaryDirectory() as folder:
-        archive = ["git", "archive", folder_or_revision]
+        archive = ["git", "archive", commit]
         with subprocess.Popen(archive, stdout=subprocess.PIPE) as git:
             subprocess.run(["tar", "-x", "-C", folder], stdin=git.stdout, check=True)
         if git.returncode:
-            raise SystemExit(f"git knows no revision {folder_or_revision!r}")
+            raise SystemExit(f"git can't write the files of {folder_or_revision!r}")
         yield Path(folder)
+
+
+def _commit(revision: str) -> str:
+    """Return the hash of a revision, or exit when git does not know it."""
+    command = [
+        "git",
+        "rev-parse",
+        "--quiet",
+        "--verify",
+        "--end-of-options",
+        f"{revision}^{{commit}}",
+    ]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    if answer.returncode:
+        raise SystemExit(f"{revision!r} is neither a folder nor a revision of git")
+    return answer.stdout.strip()

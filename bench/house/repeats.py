@@ -4,6 +4,7 @@ Blank lines, comments, imports and lone brackets are left out first. Lines of th
 names, strings and numbers. A run of lines that is in more than eight places is too common to be a copy.
 """
 
+import ast
 import keyword
 import re
 from collections import defaultdict
@@ -13,7 +14,7 @@ from itertools import combinations
 MIN_LINES = 6
 MAX_PLACES = 8
 
-_THIN = re.compile(r"[\W_]*|#.*|(?:from|import) .*|\"\"\".*")
+_THIN = re.compile(r"[\W_]*|#.*|\"\"\".*")
 _VALUE = re.compile(r"[a-z]?\"[^\"]*\"|[a-z]?'[^']*'|\w+")
 Position = tuple[str, int]
 
@@ -38,8 +39,20 @@ def repeat_count(sources: Mapping[str, str], *, by_shape: bool = False) -> int:
 
 
 def _telling_lines(source: str) -> list[str]:
-    stripped = (line.strip() for line in source.splitlines())
+    imports = _import_lines(source)
+    lines = enumerate(source.splitlines(), 1)
+    stripped = (line.strip() for number, line in lines if number not in imports)
     return [line for line in stripped if not _THIN.fullmatch(line)]
+
+
+def _import_lines(source: str) -> set[int]:
+    """Return the numbers of all lines of the imports, which often span several lines."""
+    return {
+        number
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
 
 
 def _shape(line: str) -> str:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.house.files import PythonFile, python_files, without_exceptions
+from bench.house.__main__ import main
+from bench.house.files import PythonFile, checkout, python_files, without_exceptions
 from bench.house.measures import large_packages, page_row, rows
 from bench.house.repeats import repeat_count
 
@@ -44,6 +45,15 @@ def test_a_row_counts_production_tests_and_the_rest(tree: Path) -> None:
     assert table["classes that share their name"] == ["0", "0", "2"]
 
 
+def test_the_settings_of_two_channels_share_their_name_on_purpose(tree: Path) -> None:
+    for name in ("ingest/channels/line.py", "ingest/channels/viber.py"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text("class Account: ...\n\n\nclass Message: ...\n", encoding="utf-8")
+    table = {label: counts for label, *counts in rows(tree, python_files(tree))}
+    assert table["class names with several meanings"] == ["1", "0", "1"]
+    assert table["classes that share their name"] == ["2", "0", "2"]
+
+
 def test_only_a_comment_is_an_exception_to_the_format() -> None:
     source = 'label = "# fmt: skip"\nrow = [\n    1]  # fmt: skip\n'
     assert without_exceptions(source) == 'label = "# fmt: skip"\nrow = [\n    1]\n'
@@ -66,7 +76,32 @@ def test_blank_lines_and_comments_do_not_hide_that_files_share_lines() -> None:
     assert repeat_count({"a.py": "\n".join(STATEMENTS[:5]), "b.py": spaced}) == 0
 
 
+def test_imports_are_not_shared_lines() -> None:
+    names = "".join(f"    name_{number},\n" for number in range(7))
+    sources = dict.fromkeys(("a.py", "b.py"), f"from ingest.webhook import (\n{names})\n")
+    assert repeat_count(sources) == 0
+    assert repeat_count(sources, by_shape=True) == 0
+
+
 def test_lines_with_other_names_have_the_same_shape() -> None:
     sources = {"a.py": "\n".join(STATEMENTS), "b.py": "\n".join(SAME_SHAPE)}
     assert repeat_count(sources) == 0
     assert repeat_count(sources, by_shape=True) == 1
+
+
+def test_a_checkout_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with (
+        pytest.raises(
+            SystemExit, match=r"'no-such-name' is neither a folder nor a revision of git"
+        ),
+        checkout("no-such-name"),
+    ):
+        pass
+    with pytest.raises(SystemExit, match=r"has no pyproject.toml"), checkout(str(tmp_path)):
+        pass
+
+
+def test_the_help_explains_the_argument(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "a folder or a revision of git" in capsys.readouterr().out
