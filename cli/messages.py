@@ -4,14 +4,17 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from cli.context import MESSAGE_ID_HINT, check_id, door_token, load_running_settings
 from runtime.settings.structs import Settings
 from schemas.errors import Unavailable
+from schemas.http_api.bodies import MessageOut
 
 if TYPE_CHECKING:
     import httpx2
@@ -90,11 +93,12 @@ def follow(ctx: click.Context, identifier: str, timeout: float) -> None:
         while time.monotonic() < until:
             answer = client.get(f"/v1/messages/{identifier}")
             if answer.status_code == 200:
-                lines = _story(answer.json())
+                story = msgspec.json.decode(answer.content, type=MessageOut)
+                lines = _story(story)
                 for line in lines[printed:]:
                     click.echo(line)
                 printed = max(printed, len(lines))
-                if any(o["kind"] == "resolved" for o in answer.json()["outcomes"]):
+                if any(o.kind == "resolved" for o in story.outcomes):
                     return
             elif answer.status_code not in (404, 503):
                 raise Unavailable(f"the door says {answer.status_code}: {answer.text[:200]}")
@@ -104,24 +108,30 @@ def follow(ctx: click.Context, identifier: str, timeout: float) -> None:
     click.echo(f"nothing more within {timeout:g} s", err=True)
 
 
-def _story(answer: dict[str, Any]) -> list[str]:
-    message, decision = answer["message"], answer["decision"]
-    lines = [f"{message['received_at']}  accepted    {message['channel']} {message['source']}"]
+def _story(answer: MessageOut) -> list[str]:
+    """Return a line for each event of a message."""
+    message, decision = answer.message, answer.decision
+    lines = [f"{_time(message.received_at)}  accepted    {message.channel} {message.source}"]
     if decision:
         lines.append(
-            f"{decision['decided_at']}  decided     {decision['action']} → {decision['department']}"
-            f"  ({decision['intent']}, priority {decision['priority']}, "
-            f"confidence {decision['confidence']:.2f})"
+            f"{_time(decision.decided_at)}  decided     {decision.action} → {decision.department}"
+            f"  ({decision.intent}, priority {decision.priority}, "
+            f"confidence {decision.confidence:.2f})"
         )
-        lines += [f"{'':34}because {r['id']}: {r['text_en']}" for r in decision["reasons"]]
-    for outcome in answer["outcomes"]:
-        agent = f" by {outcome['agent']}" if outcome["agent"] else ""
-        reason = outcome["reason"] or outcome["text"]
+        lines += [f"{'':34}because {r.id}: {r.text_en}" for r in decision.reasons]
+    for outcome in answer.outcomes:
+        agent = f" by {outcome.agent}" if outcome.agent else ""
+        reason = outcome.reason or outcome.text
         lines.append(
-            f"{outcome['at']}  {outcome['kind']:<11} {outcome['department']}{agent}"
+            f"{_time(outcome.at)}  {outcome.kind:<11} {outcome.department}{agent}"
             + (f": {reason[:100]}" if reason else "")
         )
     return lines
+
+
+def _time(instant: datetime) -> str:
+    """Return a time as JSON has it."""
+    return str(msgspec.to_builtins(instant))
 
 
 COMMANDS = (send, follow)

@@ -17,7 +17,6 @@ import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import wordfreq
@@ -156,7 +155,7 @@ def main(folder: Path) -> None:
             labels += [label] * len(invented)
     names = tuple(sorted(GROUPS))
     truth = np.array([names.index(x) for x in labels])
-    matrix: Any = matrix_of(texts, model.LANGUAGE)
+    matrix = matrix_of(texts, model.LANGUAGE)
     idf = idf_of(matrix)
     fitted = LinearSVC(C=0.3, random_state=0).fit(scaled(matrix, idf), truth)
     bias = fitted.intercept_.astype(np.float32)

@@ -8,7 +8,6 @@ prints its answer, drops the lines.
 import logging
 import re
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 
@@ -34,7 +33,7 @@ class ClientLog:
         if level >= logging.WARNING:
             self.write(client.partition("#")[0], _THREAD.sub("", text), facility=facility)
 
-    def write(self, client: str, text: str, **fields: Any) -> None:
+    def write(self, client: str, text: str, **fields: object) -> None:
         """Log a line, and how many like it were left out before."""
         if not structlog.is_configured():
             return
@@ -54,14 +53,14 @@ CLIENTS = ClientLog(Repeats())
 """One for the process: all its clients meet the same broker's end."""
 
 
-class _Handler(logging.Handler):
+class _ClientHandler(logging.Handler):
     def __init__(self, client: str, is_outage: Callable[[BaseException], bool]) -> None:
         super().__init__()
         self._client, self._is_outage = client, is_outage
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log a record; an error keeps its traceback, unless it is an outage."""
-        fields: dict[str, Any] = {}
+        fields: dict[str, object] = {}
         error = record.exc_info[1] if record.exc_info else None
         if error is not None and not self._is_outage(error):
             fields["exc_info"] = error
@@ -77,6 +76,6 @@ def take_over_libraries() -> None:
 def take_over_logger(name: str, client: str, is_outage: Callable[[BaseException], bool]) -> None:
     """Let one logger write through CLIENTS under the name of its client, from warnings on."""
     logger = logging.getLogger(name)
-    logger.handlers = [_Handler(client, is_outage)]
+    logger.handlers = [_ClientHandler(client, is_outage)]
     logger.propagate = False
     logger.setLevel(logging.WARNING)

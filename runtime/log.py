@@ -7,10 +7,9 @@ id=…)`. A customer's text or full address is never a field; `redacted` shorten
 import logging
 import re
 import sys
-from typing import Any
 
 import structlog
-from structlog.typing import EventDict
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from runtime.client_log import take_over_libraries
 from schemas.text.masking import mask_value
@@ -20,19 +19,19 @@ def configure(stage: str, level: str = "info", as_json: bool | None = None) -> N
     """Set up logging for this process; JSON unless standard error is a terminal."""
     numeric = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     as_json = not sys.stderr.isatty() if as_json is None else as_json
-    renderer: Any = (
+    renderer: Processor = (
         structlog.processors.JSONRenderer()
         if as_json
         # Its own way shows the values of a traceback: a customer's words among them.
         else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
 
-    def add_stage(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    def add_stage(_logger: object, _method: str, event: EventDict) -> EventDict:
         # Not a context variable: threads do not inherit those.
         event.setdefault("stage", stage)
         return event
 
-    shared: list[Any] = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         add_stage,
         structlog.processors.add_log_level,
@@ -60,14 +59,15 @@ def configure(stage: str, level: str = "info", as_json: bool | None = None) -> N
     take_over_libraries()
 
 
-def _mask(_logger: Any, _method: str, event: EventDict) -> EventDict:
+def _mask(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Mask personal numbers in every field: an error's text may quote a stranger's words."""
     return {name: mask_value(value) for name, value in event.items()}
 
 
-def get(name: str) -> Any:
+def get(name: str) -> FilteringBoundLogger:
     """Return the logger of a module."""
-    return structlog.get_logger(module=name)
+    logger: FilteringBoundLogger = structlog.get_logger(module=name)
+    return logger
 
 
 def redacted_url(url: str) -> str:

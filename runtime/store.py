@@ -6,6 +6,7 @@ tables, and workers/store/migrations/ makes them.
 
 import asyncio
 import importlib.metadata
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,11 @@ def engine(url: str, *, read_only: bool = False, answer_limit_s: float | None = 
     engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
 
     @event.listens_for(engine, "do_connect")
-    def _make_folder(*_: Any) -> None:
+    def _make_folder(*_: object) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
     @event.listens_for(engine, "connect")
-    def _tune(connection: Any, _record: Any) -> None:
+    def _tune(connection: sqlite3.Connection, _record: object) -> None:
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         # A lost last transaction comes again from Kafka: its offsets are in the same transaction.
@@ -73,7 +74,7 @@ def _postgres(url: str, answer_limit_s: float | None) -> Engine:
 
     @event.listens_for(created, "do_connect")
     def connect(
-        _dialect: Any, _record: Any, words: tuple[Any, ...], options: dict[str, Any]
+        _dialect: object, _record: object, words: tuple[str, ...], options: dict[str, Any]
     ) -> PatientConnection:
         connection = PatientConnection.connect(*words, **_NETWORK | options)
         connection.answer_limit_s = answer_limit_s

@@ -1,8 +1,9 @@
 """The common base of every Struct that travels, and the deterministic ids. Pure."""
 
 import uuid
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -15,6 +16,13 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,62}$")]
 """A department's, rule's or topic's name: lower case, digits, underscore."""
+
+
+Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
+"""A value of JSON."""
+
+JsonObject: TypeAlias = Mapping[str, Json]
+"""An object of JSON."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -7,22 +7,20 @@ not what the Structs say, or when it changed in a way that breaks a reader.
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import yaml
 
+from schemas.base import JsonObject
 from schemas.topics import FIXED, AnyTopic, queue
 
 PUBLISHED = Path(__file__).parent / "published"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-Json = dict[str, Any]
 
-
-def json_schema(topic: AnyTopic) -> Json:
+def json_schema(topic: AnyTopic) -> JsonObject:
     """Return the JSON Schema 2020-12 of a topic's Struct, complete and without references."""
-    schema: Json = msgspec.json.schema(topic.struct)
+    schema: JsonObject = msgspec.json.schema(topic.struct)
     return {"$schema": DIALECT, "$id": f"urn:santral:{topic.ce_type}", **schema}
 
 
@@ -32,7 +30,7 @@ def schema_topics() -> dict[str, AnyTopic]:
     return {topic.ce_type.removeprefix("santral."): topic for topic in all_of}
 
 
-def _operation(topic: AnyTopic, channel: str) -> Json:
+def _operation(topic: AnyTopic, channel: str) -> JsonObject:
     return {
         "action": "receive",
         "channel": {"$ref": f"#/channels/{channel}"},
@@ -40,7 +38,7 @@ def _operation(topic: AnyTopic, channel: str) -> Json:
     }
 
 
-def _channel(topic: AnyTopic) -> Json:
+def _channel(topic: AnyTopic) -> JsonObject:
     retention = "for ever" if topic.retention_ms < 0 else f"{topic.retention_ms // 86_400_000} days"
     compaction = ", compacted" if topic.compact else ""
     return {
@@ -50,7 +48,7 @@ def _channel(topic: AnyTopic) -> Json:
     }
 
 
-def asyncapi() -> Json:
+def asyncapi() -> JsonObject:
     """Return the AsyncAPI 3.0 document of the event stream."""
     topics: dict[str, AnyTopic] = {t.name.split(".")[0]: t for t in FIXED}
     channels = {name: _channel(topic) for name, topic in topics.items()}
@@ -95,7 +93,7 @@ def asyncapi() -> Json:
     }
 
 
-_CLOUD_EVENT: Json = {
+_CLOUD_EVENT: JsonObject = {
     "type": "object",
     "description": "CloudEvents 1.0, Kafka binary mode",
     "required": ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time"],

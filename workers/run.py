@@ -11,7 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from redis.asyncio import Redis
 from sqlalchemy import Engine
@@ -96,8 +96,8 @@ async def _run_recorder(
         recorder.stop()
         engine.dispose()
 
-    working: asyncio.Future[Any] = asyncio.get_running_loop().run_in_executor(None, loop)
-    stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+    working: asyncio.Future[None] = asyncio.get_running_loop().run_in_executor(None, loop)
+    stopping = asyncio.ensure_future(frame.wait_for_stop(stop))
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     ending.set()
     stopping.cancel()
@@ -217,7 +217,7 @@ def _reply_loops(process: _Process, engine: Engine) -> list[_Loop]:
     return loops
 
 
-async def _run_after(first: Awaitable[None], work: Coroutine[Any, Any, None]) -> None:
+async def _run_after(first: Awaitable[None], work: Coroutine[None, None, None]) -> None:
     """Run `work` after `first`."""
     try:
         await first

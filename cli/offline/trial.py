@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -24,7 +23,7 @@ from ingest.webhook import BodyParser, WebhookContext, WebhookRequest, WebhookRe
 from runtime.settings.load import section
 from runtime.settings.structs import Settings
 from schemas.base import Record
-from schemas.errors import CODES, Rejected, Retry
+from schemas.errors import CODES, ConfigError, Problem, Rejected, Retry
 from schemas.message import Message
 
 
@@ -55,9 +54,13 @@ class Trial:
             raise Rejected("channel.unknown", f"no channel {name!r}; there are {names}")
         self._channel, self._hook = CHANNELS[channel], WEBHOOKS.get(ALIASES.get(name, name))
         table = settings.channels.get(channel, {}).get(account, {})
-        self._settings: Any = section(
-            self._channel.account, table, "santral.toml", f"channels.{channel}", []
+        problems: list[Problem] = []
+        account_settings = section(
+            self._channel.account, table, "santral.toml", f"channels.{channel}", problems
         )
+        if account_settings is None:
+            raise ConfigError(problems)
+        self._settings = account_settings
         if secret and self._hook is not None:
             self._settings = self._hook.secret(self._settings, secret)
         self._parsers = settings.parsers

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, get_args, get_origin
 
 import msgspec
 
@@ -20,8 +20,8 @@ class Setting:
     """
 
     name: str
-    kind: Any
-    value: Any
+    kind: object
+    value: object
     meaning: str
     table: bool = False
 
@@ -34,8 +34,8 @@ class Setting:
     def cell(self) -> str:
         """The default for a table, with the size of many bytes."""
         text = f"`{self.default}`" if self.default else ""
-        in_mib = isinstance(self.value, int) and self.value >= _MIB and self.value % _MIB == 0
-        return f"{text} ({self.value // _MIB} MiB)" if in_mib else text
+        size = self.value if isinstance(self.value, int) else 0
+        return f"{text} ({size // _MIB} MiB)" if size >= _MIB and size % _MIB == 0 else text
 
 
 def settings(struct: type[msgspec.Struct], above: str = "") -> Iterator[Setting]:
@@ -51,12 +51,12 @@ def settings(struct: type[msgspec.Struct], above: str = "") -> Iterator[Setting]
             yield Setting(name=name, kind=kind, value=default(field), meaning=meaning)
 
 
-def plain(kind: Any) -> Any:
+def plain(kind: object) -> object:
     """Return a type without its annotations."""
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
-def description(kind: Any) -> str:
+def description(kind: object) -> str:
     """Return the description in a type's annotations, empty where there is none."""
     notes = get_args(kind)[1:] if get_origin(kind) is Annotated else ()
     texts = [note.description for note in notes if isinstance(note, msgspec.Meta)]
@@ -68,14 +68,14 @@ def sentence(struct: type[msgspec.Struct]) -> str:
     return " ".join((inspect.getdoc(struct) or "").split())
 
 
-def default(field: msgspec.structs.FieldInfo) -> Any:
+def default(field: msgspec.structs.FieldInfo) -> object:
     """Return a field's default value, None without one."""
     if field.default is not msgspec.NODEFAULT:
         return field.default
     return None if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
-def toml(value: Any) -> str:
+def toml(value: object) -> str:
     """Return a value as TOML writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"

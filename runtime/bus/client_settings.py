@@ -4,7 +4,6 @@ The router, the recorder and the console use librdkafka. The asyncio stages use 
 """
 
 import ssl
-from typing import Any
 
 from aiokafka.errors import KafkaError
 
@@ -24,7 +23,7 @@ _LIBRDKAFKA_TIMES = {
 admin client asks the controller that it knows, until the brokers name another."""
 
 
-def rdkafka_settings(kafka: KafkaSettings, **more: Any) -> dict[str, Any]:
+def rdkafka_settings(kafka: KafkaSettings, **more: object) -> dict[str, object]:
     """Return the settings of a librdkafka client; `more` adds its own and wins.
 
     The client's own log lines go into our log (runtime/client_log.py).
@@ -39,10 +38,10 @@ def rdkafka_settings(kafka: KafkaSettings, **more: Any) -> dict[str, Any]:
     }
 
 
-def aiokafka_settings(kafka: KafkaSettings) -> dict[str, Any]:
+def aiokafka_settings(kafka: KafkaSettings) -> dict[str, object]:
     """Return the address and the security of an aiokafka client."""
     security = kafka.security
-    options: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap}
+    options: dict[str, object] = {"bootstrap_servers": kafka.bootstrap}
     protocol = security.get("security.protocol", "plaintext").upper()
     if protocol != "PLAINTEXT":
         options["security_protocol"] = protocol

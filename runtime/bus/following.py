@@ -5,12 +5,11 @@ are committed once all of it is done.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
-from runtime.bus.kafka_reader import CALL_LIMIT_S, JOIN_LIMIT_S, STOP_LIMIT_S, KafkaReader
+from runtime.bus.kafka_reader import CALL_LIMIT_S, JOIN_LIMIT_S, STOP_LIMIT_S, KafkaReader, Offsets
 from runtime.bus.readers import create_reader
 from runtime.health.faults import guard
 from runtime.health.progress import Progress
@@ -31,9 +30,7 @@ class Lag(Progress):
         self.keep_positions({(p.topic, p.partition): offset for p, offset in positions.items()})
         self.count_turn()
 
-    async def commit(
-        self, consumer: KafkaReader, offsets: Mapping[TopicPartition, Any] | None = None
-    ) -> None:
+    async def commit(self, consumer: KafkaReader, offsets: Offsets | None = None) -> None:
         """Commit, with patience while Kafka is away.
 
         A member that outlasts the outage reads on at once. A new member would wait until the group

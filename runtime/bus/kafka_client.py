@@ -8,12 +8,13 @@ in turn, and leaves a connection open when its caller cancels it.
 import asyncio
 import contextlib
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection, create_conn
 from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.protocol.api import Response
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.util import create_task
 
@@ -47,7 +48,7 @@ class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # aiokafka's classes a
 
     async def _get_conn(
         self,
-        node_id: Any,
+        node_id: int | str,
         *,
         group: ConnectionGroup = ConnectionGroup.DEFAULT,
         no_hint: bool = False,
@@ -105,7 +106,7 @@ async def find_brokers(client: AIOKafkaClient) -> None:
         client._sync_task = create_task(client._md_synchronizer())
 
 
-async def _first_answer(questions: list[Coroutine[Any, Any, T]]) -> T:
+async def _first_answer(questions: list[Coroutine[None, None, T]]) -> T:
     """Return the first answer, and cancel the other questions; raise the last failure."""
     waiting = list(reversed(questions))
     running: set[asyncio.Task[T]] = set()
@@ -133,7 +134,7 @@ async def _first_answer(questions: list[Coroutine[Any, Any, T]]) -> T:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _ask(client: AIOKafkaClient, host: str, port: int) -> Any:
+async def _ask(client: AIOKafkaClient, host: str, port: int) -> Response:
     """Return the metadata that an address has; raise KafkaError without a broker in it."""
     try:
         async with asyncio.timeout(SETUP_LIMIT_S):

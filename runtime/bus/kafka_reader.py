@@ -8,15 +8,18 @@ import asyncio
 import inspect
 import time
 from collections.abc import AsyncGenerator, Awaitable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.structs import OffsetAndMetadata, OffsetAndTimestamp
 
 from runtime.bus.kafka_client import KafkaClient
 
 T = TypeVar("T")
+Offsets = Mapping[TopicPartition, int | OffsetAndMetadata]
+"""The offsets to commit, each alone or with a text of ours."""
 
 JOIN_LIMIT_S = 40.0
 """A member joins its group within this time, or the member ends. The group waits 6 seconds for a
@@ -32,7 +35,7 @@ _CLIENT_SETTINGS = frozenset(inspect.signature(AIOKafkaClient).parameters)
 class KafkaReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka's classes are untyped here
     """A consumer whose every call returns, or raises KafkaError or TimeoutError, in time."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: object) -> None:
         super().__init__(**settings)
         # The first client has no connection and no task yet.
         self._client = KafkaClient(
@@ -103,7 +106,7 @@ class KafkaReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka's classes
 
     async def commit(
         self,
-        offsets: Mapping[TopicPartition, Any] | None = None,
+        offsets: Offsets | None = None,
         limit_s: float = CALL_LIMIT_S,
     ) -> None:
         """Commit these offsets, or those of all records that were returned."""
@@ -133,7 +136,7 @@ class KafkaReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka's classes
 
     async def offsets_for_times(
         self, timestamps: dict[TopicPartition, int]
-    ) -> dict[TopicPartition, Any]:
+    ) -> dict[TopicPartition, OffsetAndTimestamp | None]:
         """Return the first offsets at or after these times (milliseconds since 1970)."""
         return await _limit("offsets", CALL_LIMIT_S, super().offsets_for_times(timestamps))
 

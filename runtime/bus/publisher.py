@@ -7,9 +7,9 @@ own (router/transaction.py).
 import asyncio
 import contextlib
 import time
-from typing import Any
 
 from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.structs import RecordMetadata
 
 from runtime.bus.client_settings import aiokafka_settings
 from runtime.bus.kafka_client import KafkaProducer
@@ -45,7 +45,7 @@ class Publisher:
         self._unacknowledged_slots = asyncio.Semaphore(_MAX_UNACKNOWLEDGED)
         self._timeout = kafka.ack_timeout.total_seconds()
         self._failed_at: float | None = None
-        self._unacked: set[asyncio.Future[Any]] = set()
+        self._unacked: set[asyncio.Future[RecordMetadata]] = set()
 
     async def start(self) -> None:
         """Connect; raise Retry when Kafka is away."""
@@ -111,7 +111,9 @@ class Publisher:
             self._neighbour.succeeded()
         return acked.partition, acked.offset
 
-    async def _acknowledgement(self, producer: KafkaProducer, sending: asyncio.Future[Any]) -> Any:
+    async def _acknowledgement(
+        self, producer: KafkaProducer, sending: asyncio.Future[RecordMetadata]
+    ) -> RecordMetadata:
         """Return Kafka's acknowledgement; raise KafkaError when the producer is discarded."""
         if self._producer is not producer:
             raise KafkaConnectionError(_DISCARDED_TEXT)

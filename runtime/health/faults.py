@@ -5,11 +5,10 @@ A stage reports an exception that it caught while it handled one record. The log
 outage the stage waits instead, because the same record succeeds later.
 """
 
-from typing import Any
-
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from structlog.typing import FilteringBoundLogger
 
 from runtime import metrics
 from runtime.redis.errors import is_away
@@ -50,11 +49,11 @@ class guard:  # noqa: N801 - it reads as a word of the language: with guard(…)
 
     def __init__(
         self,
-        log: Any,
+        log: FilteringBoundLogger,
         step: str,
         *,
         passes: tuple[type[Exception], ...] | None = None,
-        **fields: Any,
+        **fields: object,
     ) -> None:
         self._log, self._step, self._passes, self._fields = log, step, passes, fields
         self.failed = False

@@ -7,9 +7,10 @@ therefore ends a connection with more frames than a person can cause.
 
 import asyncio
 import time
-from typing import Any
 
+from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
 from websockets.frames import Frame
 
 from runtime.http.guard import Guard, Rate
@@ -24,8 +25,14 @@ class GuardedSockets(WebSocketsSansIOProtocol):
 
     guard: Guard
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, object],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
         most = self.guard.limits.chat_frames
         self._rate = Rate("chat_frames", most, _MINUTE_S / most, time.monotonic)
         self._refused = False

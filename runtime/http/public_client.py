@@ -11,7 +11,6 @@ import ipaddress
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import urljoin
 
 import httpcore2
@@ -25,6 +24,11 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 
 Endpoint = tuple[str, int]
 """A host in lower case and its port."""
+
+SocketOption = (
+    tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
+)
+"""The level, the number and the value of an option, as httpcore2 passes it."""
 
 _TIMEOUT = httpx2.Timeout(20.0, connect=10.0)
 _FETCH_LIMIT_S = 120.0  # for all redirects and bytes of one file
@@ -67,7 +71,7 @@ class _PublicOnlyBackend(httpcore2.AsyncNetworkBackend):
         port: int,
         timeout: float | None = None,
         local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
+        socket_options: Iterable[SocketOption] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         if (host.lower(), port) == self._trusted:
             return await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
@@ -83,7 +87,9 @@ class _PublicOnlyBackend(httpcore2.AsyncNetworkBackend):
             addresses[0], port, timeout, local_address, socket_options
         )
 
-    async def connect_unix_socket(self, *_args: Any, **_more: Any) -> httpcore2.AsyncNetworkStream:
+    async def connect_unix_socket(
+        self, *_args: object, **_more: object
+    ) -> httpcore2.AsyncNetworkStream:
         raise _Refused("no sockets of this machine")
 
     async def sleep(self, seconds: float) -> None:
@@ -92,7 +98,7 @@ class _PublicOnlyBackend(httpcore2.AsyncNetworkBackend):
 
 def _guard_transport(transport: httpx2.AsyncHTTPTransport, trusted: Endpoint | None) -> None:
     """Make a transport connect by the guarding backend; httpx2 has no parameter for it."""
-    pool: Any = transport._pool
+    pool = transport._pool
     if not isinstance(pool._network_backend, httpcore2.AsyncNetworkBackend):
         raise TypeError("httpx2 connects without a network backend: nothing guards it")
     pool._network_backend = _PublicOnlyBackend(trusted)

@@ -10,7 +10,7 @@ import hmac
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import uvicorn
@@ -33,6 +33,8 @@ log = get(__name__)
 
 R = TypeVar("R", bound=Record)
 Endpoint = Callable[[Request], Awaitable[Response]]
+ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
+"""Answers a request whose endpoint raised an exception."""
 
 STATUS = {
     "body.too_large": 413,
@@ -118,7 +120,7 @@ async def on_gone(_request: HTTPConnection, _error: Exception) -> Response:
     return error_response(400, "http.400", "the body is incomplete")
 
 
-HANDLERS: dict[Any, Any] = {
+HANDLERS: dict[type[Exception], ErrorHandler] = {
     Rejected: on_rejected,
     Retry: on_retry,
     Unavailable: on_retry,

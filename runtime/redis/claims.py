@@ -3,9 +3,10 @@
 The desk and the reply actions claim with it. Every script is idempotent by its token.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
 from redis.asyncio import Redis as Client
+from redis.commands.core import AsyncScript
 
 from runtime.redis.client import connect, connect_sync
 from runtime.redis.errors import AWAY
@@ -39,9 +40,9 @@ class Claims:
         self._prefix = prefix
         self._lease_ms = lease_ms
         self._keep_ms = keep_ms
-        self._claim: Any = redis.register_script(_CLAIM)
-        self._done: Any = redis.register_script(_DONE)
-        self._release: Any = redis.register_script(_RELEASE)
+        self._claim: AsyncScript = redis.register_script(_CLAIM)
+        self._done: AsyncScript = redis.register_script(_DONE)
+        self._release: AsyncScript = redis.register_script(_RELEASE)
 
     async def claim(self, identifier: str, token: str) -> Claim:
         """Claim a piece of work for `token`; the same token may ask again."""

@@ -7,7 +7,6 @@ raises each error that concerns the server as one of the family errors.AWAY.
 
 import asyncio
 from functools import cache
-from typing import Any
 
 from redis import Redis as SyncClient
 from redis import connection as sync_connections
@@ -17,6 +16,7 @@ from redis.asyncio import connection as connections
 from redis.asyncio import sentinel
 from redis.asyncio.retry import Retry as Retries
 from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript, Script
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry as SyncRetries
 
@@ -38,7 +38,7 @@ class RedisClient(Client):  # type: ignore[misc]  # redis-py's classes are untyp
 
     state: RedisState
 
-    def register_script(self, script: str) -> Any:
+    def register_script(self, script: str) -> AsyncScript:
         """Return a script that runs wholly or not at all."""
         return super().register_script(whole_script(script))
 
@@ -52,7 +52,7 @@ class SyncRedisClient(SyncClient):  # type: ignore[misc]  # as above
 
     state: RedisState
 
-    def register_script(self, script: str) -> Any:
+    def register_script(self, script: str) -> Script:
         """Return a script that runs wholly or not at all."""
         return super().register_script(whole_script(script))
 
@@ -73,7 +73,7 @@ def connect(settings: RedisSettings) -> RedisClient:
     options |= TIMEOUTS | {"state": state, "retry": Retries(NoBackoff(), 0)}
     servers = open_finder(settings)
     if servers is None:
-        pool: Any = connections.ConnectionPool(connection_class=_watched(base), **options)
+        pool = connections.ConnectionPool(connection_class=_watched(base), **options)
     else:
         tls = base is connections.SSLConnection
         base = sentinel.SentinelManagedSSLConnection if tls else sentinel.SentinelManagedConnection
@@ -90,7 +90,7 @@ def connect_sync(settings: RedisSettings) -> SyncRedisClient:
     options |= TIMEOUTS | {"state": state, "retry": SyncRetries(NoBackoff(), 0)}
     servers = open_sync_finder(settings)
     if servers is None:
-        pool: Any = sync_connections.ConnectionPool(connection_class=_watched_sync(base), **options)
+        pool = sync_connections.ConnectionPool(connection_class=_watched_sync(base), **options)
     else:
         tls = base is sync_connections.SSLConnection
         module = sync_sentinel
@@ -117,84 +117,90 @@ class _SyncPool(sync_sentinel.SentinelConnectionPool):  # type: ignore[misc]  # 
         self.sentinel_manager.close()
 
 
+class WatchedConnection(connections.AbstractConnection):  # type: ignore[misc]  # as above
+    """An asyncio connection that raises outages as RedisAway and notes them."""
+
+    def __init__(self, *, state: RedisState, **options: object) -> None:
+        self._state = state
+        super().__init__(**options)
+
+    async def connect(self) -> None:
+        """Connect; raise an outage."""
+        try:
+            await super().connect()
+        except (RedisError, OSError) as error:
+            self._state.failed(error)
+            raise _connect_error(error) from error
+
+    async def send_packed_command(self, *args: object, **options: object) -> None:
+        """Send a command; raise an outage, or the cancellation of the caller."""
+        # asyncio.wait_for, in which redis-py sends, loses a cancellation that comes together
+        # with its result before Python 3.12: the loop that sends would never end.
+        task = asyncio.current_task()
+        requests = task.cancelling() if task is not None else 0
+        await super().send_packed_command(*args, **options)
+        if task is not None and task.cancelling() > requests:
+            await self.disconnect(nowait=True)
+            raise asyncio.CancelledError
+
+    async def read_response(self, *args: object, **options: object) -> object:
+        """Return an answer of the server; raise an outage, or the server's error."""
+        try:
+            answer: object = await super().read_response(*args, **options)
+            away = _away_within(answer)
+        except (RedisError, OSError) as error:
+            away = _away(error)
+            if away is None:
+                raise _note(self._state, error) from None
+        if away is not None:
+            # The next connect finds the primary of that moment.
+            await self.disconnect(nowait=True)
+            raise _note(self._state, away) from None
+        self._state.worked()
+        return answer
+
+
+class SyncWatchedConnection(sync_connections.AbstractConnection):  # type: ignore[misc]  # as above
+    """The same for threads."""
+
+    def __init__(self, *, state: RedisState, **options: object) -> None:
+        self._state = state
+        super().__init__(**options)
+
+    def connect(self) -> None:
+        """Connect; raise an outage."""
+        try:
+            super().connect()
+        except (RedisError, OSError) as error:
+            self._state.failed(error)
+            raise _connect_error(error) from error
+
+    def read_response(self, *args: object, **options: object) -> object:
+        """Return an answer of the server; raise an outage, or the server's error."""
+        try:
+            answer: object = super().read_response(*args, **options)
+            away = _away_within(answer)
+        except (RedisError, OSError) as error:
+            away = _away(error)
+            if away is None:
+                raise _note(self._state, error) from None
+        if away is not None:
+            self.disconnect()
+            raise _note(self._state, away) from None
+        self._state.worked()
+        return answer
+
+
 @cache
-def _watched(base: Any) -> Any:
-    """Return a class of asyncio connections that raise outages as RedisAway and note them."""
-
-    class Watched(base):  # type: ignore[misc]  # as above
-        def __init__(self, *, state: RedisState, **options: Any) -> None:
-            self._state = state
-            super().__init__(**options)
-
-        async def connect(self) -> None:
-            try:
-                await super().connect()
-            except (RedisError, OSError) as error:
-                self._state.failed(error)
-                raise _connect_error(error) from error
-
-        async def send_packed_command(self, *args: Any, **options: Any) -> None:
-            # asyncio.wait_for, in which redis-py sends, loses a cancellation that comes together
-            # with its result before Python 3.12: the loop that sends would never end.
-            task = asyncio.current_task()
-            requests = task.cancelling() if task is not None else 0
-            await super().send_packed_command(*args, **options)
-            if task is not None and task.cancelling() > requests:
-                await self.disconnect(nowait=True)
-                raise asyncio.CancelledError
-
-        async def read_response(self, *args: Any, **options: Any) -> Any:
-            try:
-                answer = await super().read_response(*args, **options)
-                away = _away_within(answer)
-            except (RedisError, OSError) as error:
-                away = _away(error)
-                if away is None:
-                    raise self._noted(error) from None
-            if away is not None:
-                # The next connect finds the primary of that moment.
-                await self.disconnect(nowait=True)
-                raise self._noted(away) from None
-            self._state.worked()
-            return answer
-
-        def _noted(self, error: BaseException) -> BaseException:
-            return _note(self._state, error)
-
-    return Watched
+def _watched(base: type[connections.AbstractConnection]) -> type[WatchedConnection]:
+    """Return the watched class of connections of one kind: plain, TLS, or by Sentinel."""
+    return type(f"Watched{base.__name__}", (WatchedConnection, base), {})
 
 
 @cache
-def _watched_sync(base: Any) -> Any:
-    """Return the same class of connections for threads."""
-
-    class Watched(base):  # type: ignore[misc]  # as above
-        def __init__(self, *, state: RedisState, **options: Any) -> None:
-            self._state = state
-            super().__init__(**options)
-
-        def connect(self) -> None:
-            try:
-                super().connect()
-            except (RedisError, OSError) as error:
-                self._state.failed(error)
-                raise _connect_error(error) from error
-
-        def read_response(self, *args: Any, **options: Any) -> Any:
-            try:
-                answer = super().read_response(*args, **options)
-                away = _away_within(answer)
-            except (RedisError, OSError) as error:
-                away = _away(error)
-                if away is None:
-                    raise _note(self._state, error) from None
-            if away is not None:
-                self.disconnect()
-                raise _note(self._state, away) from None
-            self._state.worked()
-            return answer
-
-    return Watched
+def _watched_sync(base: type[sync_connections.AbstractConnection]) -> type[SyncWatchedConnection]:
+    """Return the same for threads."""
+    return type(f"Watched{base.__name__}", (SyncWatchedConnection, base), {})
 
 
 def _note(state: RedisState, error: BaseException) -> BaseException:
@@ -211,7 +217,7 @@ def _away(error: BaseException) -> RedisAway | None:
     return None if code is None else RedisAway(code)
 
 
-def _away_within(answer: Any) -> RedisAway | None:
+def _away_within(answer: object) -> RedisAway | None:
     """Return the outage in a transaction's answer, where errors are among the values."""
     if not isinstance(answer, list):
         return None

@@ -8,7 +8,7 @@ import asyncio
 import copy
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from redis import Redis as SyncClient
 from redis import sentinel as sync_sentinel
@@ -28,13 +28,13 @@ log = get(__name__)
 
 T = TypeVar("T")
 
-TIMEOUTS: dict[str, Any] = {
+TIMEOUTS: dict[str, object] = {
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
     "health_check_interval": 15,
     "decode_responses": False,
 }
-_QUESTION_TIMEOUTS: dict[str, Any] = {"socket_timeout": 1, "socket_connect_timeout": 1}
+_QUESTION_TIMEOUTS: dict[str, object] = {"socket_timeout": 1, "socket_connect_timeout": 1}
 """In seconds. A dead server among several must not delay the answer of the others for long."""
 
 Role = tuple[int, int]
@@ -142,7 +142,7 @@ class SyncRoles:
 
     def discover_master(self, _service: str) -> Address:
         """Return the primary's address; raise RedisAway where no server is one."""
-        answers: list[Any] = []
+        answers: list[object] = []
         for client in self._clients.values():
             try:
                 answers.append(client.execute_command("ROLE"))
@@ -157,7 +157,7 @@ class SyncRoles:
                 client.close()
 
 
-def choose_primary(addresses: Sequence[Address], answers: Sequence[Any]) -> Address:
+def choose_primary(addresses: Sequence[Address], answers: Sequence[object]) -> Address:
     """Return the address whose answer to ROLE is a primary's; raise RedisAway for none.
 
     If several are primaries, as after a manual failover when the old one returns, it takes the one

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -50,8 +50,9 @@ def load(
     settings = section(Settings, tree, str(path), "", problems)
     for name, struct in (sections or {}).items():
         group, _, kind = name.partition(".")
-        accounts = (tree.get(group) or {}).get(kind) if isinstance(tree.get(group), dict) else None
-        for account, table in (accounts or {}).items() if isinstance(accounts, dict) else ():
+        kinds = tree.get(group)
+        accounts = kinds.get(kind) if isinstance(kinds, dict) else None
+        for account, table in accounts.items() if isinstance(accounts, dict) else ():
             section(struct, table, str(path), f"{name}.{account}", problems)
     if settings is not None:
         problems += redis_problems(settings.redis) + archive_problems(settings.archive.url)
@@ -70,7 +71,7 @@ def names_broker(file: Path | None = None, environ: Mapping[str, str] | None = N
     return isinstance(kafka, dict) and "bootstrap" in kafka
 
 
-def _read(file: Path | None, environ: Mapping[str, str]) -> tuple[Path, dict[str, Any]]:
+def _read(file: Path | None, environ: Mapping[str, str]) -> tuple[Path, dict[str, object]]:
     """Return the settings file's path and its contents."""
     named = file or (Path(environ["SANTRAL_CONFIG"]) if environ.get("SANTRAL_CONFIG") else None)
     path = named or Path(FILE)
@@ -92,9 +93,9 @@ def home(environ: Mapping[str, str] | None = None) -> Path:
     return Path(environ.get("SANTRAL_HOME") or "var").absolute()
 
 
-def _running(tree: dict[str, Any], environ: Mapping[str, str]) -> None:
+def _running(tree: dict[str, object], environ: Mapping[str, str]) -> None:
     """Fill in missing addresses and tokens from the profile that runs with this home."""
-    path = Path(tree.get("home") or home(environ)) / "access.json"
+    path = Path(str(tree.get("home") or home(environ))) / "access.json"
     try:
         access = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -122,14 +123,14 @@ def _signing_key(folder: Path) -> str:
         return ""
 
 
-def _override(tree: dict[str, Any], environ: Mapping[str, str], problems: list[Problem]) -> None:
+def _override(tree: dict[str, object], environ: Mapping[str, str], problems: list[Problem]) -> None:
     if environ.get("SANTRAL_HOME"):
         tree["home"] = environ["SANTRAL_HOME"]
     for name, value in environ.items():
         if not name.startswith(PREFIX) or name in _NOT_KEYS:
             continue
         *tables, key = name.removeprefix(PREFIX).lower().split("__")
-        branch: Any = tree
+        branch: object = tree
         for table in tables:
             branch = branch.setdefault(table, {}) if isinstance(branch, dict) else None
         if not isinstance(branch, dict):
@@ -147,7 +148,7 @@ def section(
         problems.append(Problem(f"{where}: is {table!r}, not a table. Write [{path}]."))
         return None
     fields = {f.encode_name: f for f in msgspec.structs.fields(struct)}
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     before = len(problems)
     for key, value in table.items():
         if key not in fields:
@@ -162,7 +163,7 @@ def section(
     return struct(**values) if len(problems) == before else None
 
 
-def _value(kind: Any, value: Any, file: str, path: str, problems: list[Problem]) -> Any:
+def _value(kind: object, value: object, file: str, path: str, problems: list[Problem]) -> object:
     bounds, kind = kind, get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return section(kind, value, file, path, problems)

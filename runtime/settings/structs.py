@@ -5,7 +5,7 @@ santral.example.toml show the descriptions.
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -94,13 +94,21 @@ class Settings(Record, frozen=True, kw_only=True):
         Meta(description="The departments by name, in place of the default ones."),
     ] = msgspec.field(default_factory=lambda: dict(DEFAULT))
     channels: Annotated[
-        dict[str, dict[str, Any]],
+        dict[str, dict[str, object]],
         Meta(description="The accounts of each channel; docs/channels/ has their settings."),
     ] = msgspec.field(default_factory=dict)
     actions: Annotated[
-        dict[str, dict[str, Any]],
+        dict[str, dict[str, object]],
         Meta(description="The accounts that send answers; docs/channels/ has their settings."),
     ] = msgspec.field(default_factory=dict)
+
+    def channel_accounts(self, channel: str) -> dict[str, dict[str, object]]:
+        """Return the tables of a channel's accounts by name."""
+        return _tables(self.channels.get(channel, {}))
+
+    def action_accounts(self, action: str) -> dict[str, dict[str, object]]:
+        """Return the tables of an action's accounts by name."""
+        return _tables(self.actions.get(action, {}))
 
     @property
     def home_path(self) -> Path:
@@ -123,3 +131,8 @@ class Settings(Record, frozen=True, kw_only=True):
         url = self.archive.url
         folder = self.archive.local if url.startswith("s3://") else url.removeprefix("file://")
         return Path(folder or self.home_path / "archive")
+
+
+def _tables(accounts: dict[str, object]) -> dict[str, dict[str, object]]:
+    """Return the accounts that are tables; load.py refuses the others."""
+    return {name: table for name, table in accounts.items() if isinstance(table, dict)}

@@ -8,7 +8,6 @@ import asyncio
 import resource
 import signal
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import uvloop
 
@@ -77,10 +76,15 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
+async def wait_for_stop(stop: asyncio.Event) -> None:
+    """Return when the process shall stop."""
+    await stop.wait()
+
+
 async def before(stop: asyncio.Event, work: Awaitable[None]) -> bool:
     """Wait for `work`; return False, and cancel it, when `stop` is set first."""
     task: asyncio.Future[None] = asyncio.ensure_future(work)
-    stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+    stopping = asyncio.ensure_future(wait_for_stop(stop))
     await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if not task.done():
@@ -98,9 +102,9 @@ async def until(
     Then `work` is cancelled, while `finishing` watches `stop` itself and is waited for. A task that
     ends before `stop` without a failure is a bug, and a RuntimeError: the stage would end silently.
     """
-    tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(w) for w in work]
-    last: list[asyncio.Future[Any]] = [asyncio.ensure_future(w) for w in finishing]
-    stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+    tasks: list[asyncio.Future[None]] = [asyncio.ensure_future(w) for w in work]
+    last: list[asyncio.Future[None]] = [asyncio.ensure_future(w) for w in finishing]
+    stopping = asyncio.ensure_future(wait_for_stop(stop))
     try:
         await asyncio.wait([*tasks, *last, stopping], return_when=asyncio.FIRST_COMPLETED)
         ended = [task for task in (*tasks, *last) if task.done()]

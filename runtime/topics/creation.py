@@ -11,10 +11,16 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    ClusterMetadata,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.health.endings import describe_ending
@@ -230,7 +236,7 @@ class _Admin:
         if error.code() == KafkaError._AUTHENTICATION:
             self._refusals.append(error.str())
 
-    def metadata(self) -> Any:
+    def metadata(self) -> ClusterMetadata:
         """Return the brokers and topics.
 
         Raises Unavailable without an answer, ConfigError when Kafka refuses the user.
@@ -261,7 +267,7 @@ def _away(kafka: KafkaSettings, error: KafkaException) -> Unavailable:
     )
 
 
-def _config(answer: Future[Mapping[str, Any]], kafka: KafkaSettings) -> dict[str, str]:
+def _config(answer: Future[Mapping[str, ConfigEntry]], kafka: KafkaSettings) -> dict[str, str]:
     try:
         entries = answer.result(2 * _REQUEST_TIMEOUT_S)
     except TimeoutError as error:

@@ -5,11 +5,11 @@ The bodies are in bodies.py, and the door and the console serve the document.
 
 from dataclasses import dataclass
 from types import UnionType
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 
-from schemas.base import Record
+from schemas.base import Json, JsonObject, Record
 from schemas.http_api.bodies import (
     PERSONAL_HEADER,
     Accepted,
@@ -216,14 +216,14 @@ _SENTENCES = {
 }
 
 
-def openapi() -> dict[str, Any]:
+def openapi() -> JsonObject:
     """Return the OpenAPI 3.1 document of door and desk."""
     used = {o.body for o in OPERATIONS if o.body is not None} | {Fault}
     kinds = sorted(used.union(*(o.answers for o in OPERATIONS)), key=lambda u: u.__name__)
     _, components = msgspec.json.schema_components(
         kinds, ref_template="#/components/schemas/{name}"
     )
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, dict[str, Json]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
     return {
@@ -242,22 +242,23 @@ def openapi() -> dict[str, Any]:
     }
 
 
-def _operation(operation: Operation) -> dict[str, Any]:
+def _operation(operation: Operation) -> JsonObject:
     names = [p.strip("{}") for p in operation.path.split("/") if p.startswith("{")]
-    description: dict[str, Any] = {
+    parameters: list[Json] = [
+        {"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names
+    ]
+    if operation.personal:
+        parameters.append(_PERSONAL_PARAMETER)
+    description: dict[str, Json] = {
         "operationId": "_".join(
             [operation.method, *(p for p in operation.path.split("/") if p.isalpha())]
         ),
         "summary": operation.summary,
         "description": f"Token: {operation.token}.",
-        "parameters": [
-            {"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names
-        ],
+        "parameters": parameters,
         "responses": {str(operation.status): _response("done", *operation.answers)}
         | {str(s): _response(_SENTENCES[s], Fault) for s in operation.errors},
     }
-    if operation.personal:
-        description["parameters"].append(_PERSONAL_PARAMETER)
     if operation.body is not None:
         description["requestBody"] = {"required": True, "content": _content(operation.body)}
     elif operation.method == "post":
@@ -265,7 +266,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     return description
 
 
-_PERSONAL_PARAMETER = {
+_PERSONAL_PARAMETER: JsonObject = {
     "name": PERSONAL_HEADER,
     "in": "header",
     "required": False,
@@ -274,10 +275,10 @@ _PERSONAL_PARAMETER = {
 }
 
 
-def _response(text: str, *kinds: type[Record]) -> dict[str, Any]:
+def _response(text: str, *kinds: type[Record]) -> JsonObject:
     return {"description": text} | ({"content": _content(*kinds)} if kinds else {})
 
 
-def _content(*kinds: type[Record]) -> dict[str, Any]:
-    schemas = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in kinds]
+def _content(*kinds: type[Record]) -> JsonObject:
+    schemas: list[Json] = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in kinds]
     return {"application/json": {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}}

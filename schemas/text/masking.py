@@ -6,7 +6,8 @@ customer keep the numbers.
 """
 
 import re
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -68,7 +69,7 @@ def mask_record(record: R) -> R:
     return msgspec.structs.replace(record, **changed) if changed else record
 
 
-def mask_value(value: Any) -> Any:
+def mask_value(value: object) -> object:
     """Return a text, a record, or lists and tables of them, masked; the same one if nothing is."""
     if type(value) is str:  # a subclass is markup of our own
         return mask_personal_numbers(value)
@@ -79,9 +80,17 @@ def mask_value(value: Any) -> Any:
         same = all(a is b for a, b in zip(masked, value, strict=True))
         return value if same else type(value)(masked)
     if isinstance(value, dict):
-        table = {mask_value(k): v if k in _NEVER_TYPED else mask_value(v) for k, v in value.items()}
+        table = mask_table(value)
         return value if table == value else table
     return value
+
+
+def mask_table(table: Mapping[str, object]) -> dict[str, object]:
+    """Return a table with its keys and values masked, except the values that we make ourselves."""
+    return {
+        mask_personal_numbers(key): value if key in _NEVER_TYPED else mask_value(value)
+        for key, value in table.items()
+    }
 
 
 def mask_json(data: bytes | str) -> str:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Concatenate, Literal, ParamSpec, TypeVar
 from urllib.parse import quote
 
 import httpx2
@@ -24,7 +24,7 @@ from runtime.log import get
 from runtime.redis.errors import AWAY, outage_code
 from runtime.settings.structs import Settings
 from schemas import envelope
-from schemas.base import Record
+from schemas.base import JsonObject, Record
 from schemas.decision import TRIAGE, Decision
 from schemas.delays import NEIGHBOUR_S, RECONNECT_S
 from schemas.errors import Rejected, Retry, Unavailable
@@ -68,9 +68,6 @@ T = TypeVar("T")
 Trial = Callable[[str], Decision]
 """Decides a text with the live rules and models. The command that starts the console passes it in,
 because a stage imports no other stage."""
-
-Handler = Callable[[Request, Exception], Awaitable[Response]]
-"""Answers a request whose endpoint raised an exception."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +200,7 @@ class Api:
             incident, verb, verdict, recent, self.desk.publisher, self.desk.clock
         )
 
-    async def submit_message(self, body: dict[str, Any]) -> Accepted:
+    async def submit_message(self, body: JsonObject) -> Accepted:
         """Hand a message to the door, as any caller does; raise Rejected or Retry."""
         accounts = self.settings.channels.get("api") or {"default": {}}
         account = "default" if "default" in accounts else next(iter(accounts))
@@ -340,7 +337,7 @@ async def answer_store_outage(_request: HTTPConnection, _error: Exception) -> Re
     return server.error_response(503, "try_again", text, _STORE_RETRY_S)
 
 
-HANDLERS: dict[type[Exception], Handler] = {
+HANDLERS: dict[type[Exception], server.ErrorHandler] = {
     **server.HANDLERS,
     StoreAway: answer_store_outage,
     LeaseLost: answer_lost_lease,

@@ -26,7 +26,7 @@ from schemas.errors import Retry, Unavailable
 from schemas.http_api.openapi import openapi
 from schemas.publish import PUBLISHED
 from workers.console import session
-from workers.console.api import HANDLERS, Api, Handler, StoreAway, routes
+from workers.console.api import HANDLERS, Api, StoreAway, routes
 from workers.console.pages.customers import CustomerPages
 from workers.console.pages.desk import DeskPages
 from workers.console.pages.entry import EntryPages
@@ -52,10 +52,10 @@ _HEADERS = (
 )
 
 
-def _outage_handlers(errors: ErrorPages) -> dict[type[Exception], Handler]:
+def _outage_handlers(errors: ErrorPages) -> dict[type[Exception], server.ErrorHandler]:
     """Return the handlers of outages: a page for people, JSON for the API."""
 
-    def choose(answer_program: Handler) -> Handler:
+    def choose(answer_program: server.ErrorHandler) -> server.ErrorHandler:
         async def handler(request: Request, error: Exception) -> Response:
             if request.url.path.startswith("/v1/"):
                 return await answer_program(request, error)

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from redis.asyncio import Redis
 
@@ -150,7 +150,7 @@ class QueueRebuild:
         """Run a long read in a thread of its own, and keep the lock and the membership."""
         return await self._keep_lock(asyncio.to_thread(call))
 
-    async def _keep_lock(self, work: Coroutine[Any, Any, T]) -> T:
+    async def _keep_lock(self, work: Coroutine[None, None, T]) -> T:
         """Wait for long work, and keep the lock and the membership."""
         task = asyncio.ensure_future(work)
         try:

@@ -22,9 +22,10 @@ in no other history, and a finished item differs from an unknown one. The keys b
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, Literal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
 
+import msgspec
 from redis.asyncio import Redis
 
 from schemas import topics
@@ -32,6 +33,7 @@ from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
 from workers.desk_queue.agent_scripts import AGENT_SCRIPTS
 from workers.desk_queue.feed_scripts import FEED_SCRIPTS
+from workers.desk_queue.script_answers import Answer, bytes_of, groups, list_of, number_of, text_of
 from workers.desk_queue.script_chunks import Argument, closing_chunks, message_chunks
 from workers.desk_queue.values import (
     AlreadyClosed,
@@ -73,33 +75,30 @@ class DeskQueue:
     ) -> None:
         self._redis = redis
         self._head_of_line, self._body_ms = -1 if head_of_line is None else head_of_line, body_ms
-        self._scripts: dict[str, Callable[..., Awaitable[list[Any]]]] = {
+        self._scripts: dict[str, Callable[..., Awaitable[Answer]]] = {
             name: redis.register_script(script)
             for name, script in (AGENT_SCRIPTS | FEED_SCRIPTS).items()
         }
 
-    async def _run(self, script: str, *args: Argument, keys: Sequence[str] = ()) -> list[Any]:
-        """Run a script; raise the error that its first word names, else return the other values.
-
-        A value is bytes, or a list of values.
-        """
+    async def _run(self, script: str, *args: Argument, keys: Sequence[str] = ()) -> Answer:
+        """Run a script; raise the error that its first word names, else return the other values."""
         answer = await self._scripts[script](keys=[P, *keys], args=args)
-        word = answer[0].decode()
+        word = text_of(answer[0])
         if word == "rebuild":
             raise Retry(NEIGHBOUR_S, "the desk is being rebuilt from Kafka")
         if word == "checking":
             raise Retry(NEIGHBOUR_S, "the desk compares Redis with Kafka")
         if word == "closed":
-            raise AlreadyClosed(answer[1].decode())
+            raise AlreadyClosed(text_of(answer[1]))
         if word == "lost":
             raise LeaseLost("the lease is no longer valid: claim again")
         if word == "unknown":
             raise ItemUnknown("no such item waits: it was finished, moved, or never was")
         if word == "closing":
-            raise ItemClosing(_closing_text(answer[1].decode()))
+            raise ItemClosing(_closing_text(text_of(answer[1])))
         if word == "behind":
-            raise RedisBehind(str(args[0]), int(answer[1]))
-        return list(answer[1:])
+            raise RedisBehind(str(args[0]), number_of(answer[1]))
+        return answer[1:]
 
     # Agents
 
@@ -111,14 +110,14 @@ class DeskQueue:
         late, *rest = await self._run("CLAIM", department, agent, lease_ms, count, word)
         claimed = [
             ClaimedItem(
-                item=item.decode(),
-                lease=lease.decode(),
-                until_ms=int(until),
-                messages=_waiting(contents),
+                item=text_of(item),
+                lease=text_of(lease),
+                until_ms=number_of(until),
+                messages=_waiting(list_of(contents)),
             )
-            for item, lease, until, contents in _groups(rest, 4)
+            for item, lease, until, contents in groups(rest, 4)
         ]
-        return claimed, int(late)
+        return claimed, number_of(late)
 
     async def extend_lease(
         self, item: str, lease: str, lease_ms: int, *, show: bool = False, verb: str = ""
@@ -136,12 +135,14 @@ class DeskQueue:
         return Lease(
             item=item,
             lease=lease,
-            department=department.decode(),
-            conversation=conversation.decode(),
-            agent=agent.decode(),
-            until_ms=int(until),
-            messages=_waiting(contents),
-            reached={name.decode(): int(offset) for name, offset in _groups(reached, 2)},
+            department=text_of(department),
+            conversation=text_of(conversation),
+            agent=text_of(agent),
+            until_ms=number_of(until),
+            messages=_waiting(list_of(contents)),
+            reached={
+                text_of(name): number_of(offset) for name, offset in groups(list_of(reached), 2)
+            },
         )
 
     async def release(self, item: str, lease: str) -> None:
@@ -155,8 +156,7 @@ class DeskQueue:
 
         The same lease may repeat the same verb. Raises the errors of `extend_lease`.
         """
-        history: bytes = (await self._run("MARK_CLOSING", item, lease, verb, *outcomes))[0]
-        return history
+        return bytes_of((await self._run("MARK_CLOSING", item, lease, verb, *outcomes))[0])
 
     async def confirm(
         self,
@@ -173,7 +173,7 @@ class DeskQueue:
         key = (lease.department, lease.conversation, lease.lease)
         flat = [value for close in closes for value in close]
         (word,) = await self._run("CONFIRM", *key, partition, offset, history, *flat)
-        answer: Confirmation = word.decode()
+        answer: Confirmation = msgspec.convert(text_of(word), Confirmation)
         return answer
 
     async def keep_bodies(self, bodies: dict[tuple[str, int], bytes], milliseconds: int) -> None:
@@ -208,7 +208,7 @@ class DeskQueue:
         count = 0
         for position, flat in message_chunks(queued_messages, span):
             added = await self._run("ADD", *position, self._body_ms, self._head_of_line, *flat)
-            count += int(added[0])
+            count += number_of(added[0])
         return count
 
     async def close(
@@ -221,8 +221,8 @@ class DeskQueue:
         gone = late = 0
         for position, flat in closing_chunks(closings, span):
             removed, superseded = await self._run("CLOSE", *position, EARLY_MS, CLOSED_MS, *flat)
-            gone += int(removed)
-            late += int(superseded)
+            gone += number_of(removed)
+            late += number_of(superseded)
         return gone, late
 
     async def list_closings(
@@ -232,12 +232,12 @@ class DeskQueue:
         rest = await self._run("LIST_CLOSINGS", department, before_ms, count)
         return [
             PendingClosing(
-                conversation=conversation.decode(),
-                lease=lease.decode(),
-                verb=verb.decode(),
-                outcomes=tuple(o.decode() for o in outcomes),
+                conversation=text_of(conversation),
+                lease=text_of(lease),
+                verb=text_of(verb),
+                outcomes=tuple(text_of(o) for o in list_of(outcomes)),
             )
-            for conversation, lease, verb, outcomes in _groups(rest, 4)
+            for conversation, lease, verb, outcomes in groups(rest, 4)
         ]
 
     async def cancel_closing(self, department: str, closing: PendingClosing) -> bool:
@@ -271,7 +271,7 @@ class DeskQueue:
         Every start and every fail-over begins another history. A claim needs a verified one.
         """
         present, verified = await self._run("HISTORY")
-        return present, present == verified
+        return bytes_of(present), present == verified
 
     async def verify(self, history: bytes) -> bool:
         """Declare that the lines have every record that Kafka contained when this history began."""
@@ -295,18 +295,14 @@ def _closing_text(verb: str) -> str:
     )
 
 
-def _waiting(flat: Sequence[Any]) -> tuple[ShownMessage, ...]:
+def _waiting(flat: Answer) -> tuple[ShownMessage, ...]:
     return tuple(
         ShownMessage(
-            message=message.decode(),
-            hops=int(hops),
-            partition=int(partition),
-            offset=int(offset),
-            body=body,
+            message=text_of(message),
+            hops=number_of(hops),
+            partition=number_of(partition),
+            offset=number_of(offset),
+            body=bytes_of(body),
         )
-        for message, hops, partition, offset, body in _groups(flat, 5)
+        for message, hops, partition, offset, body in groups(flat, 5)
     )
-
-
-def _groups(flat: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    return (flat[n : n + size] for n in range(0, len(flat), size))

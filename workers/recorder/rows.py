@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import BigInteger, Column
 
@@ -22,6 +23,7 @@ from schemas.incident import Incident
 from schemas.message import Message
 from schemas.outcome import Outcome
 from schemas.state.link import Link, node
+from workers.recorder.search_index import Words
 from workers.store.search_terms import words_of
 from workers.store.tables import METADATA
 
@@ -39,7 +41,9 @@ _MAX_COLUMN_CHARS = 200
 _MAX_BIG_INTEGER, _MAX_INTEGER = 2**63 - 1, 2**31 - 1
 """The largest numbers of the columns, a BigInteger and PostgreSQL's Integer."""
 
-Row = tuple[Any, ...]
+R = TypeVar("R", bound=Record)
+Row = tuple[str | int | float | None, ...]
+"""The values of a row in the order of COLUMNS."""
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "messages": (
@@ -100,7 +104,7 @@ class Rows:
 
     messages: list[Row] = field(default_factory=list)
     partitions: list[tuple[str, int]] = field(default_factory=list)
-    words: list[Row] = field(default_factory=list)
+    words: list[Words] = field(default_factory=list)
     arrivals: list[Row] = field(default_factory=list)
     decisions: list[Row] = field(default_factory=list)
     outcomes: list[Row] = field(default_factory=list)
@@ -235,21 +239,36 @@ def _add_link(rows: Rows, link: Link, body: str) -> None:
     rows.links.append((link.id, _milliseconds(link.at), link.a, link.b, body))
 
 
-def _add_no_extras(_rows: Rows, _record: Any) -> None:
+def _add_no_extras(_rows: Rows, _record: Record) -> None:
     """Add nothing, because the record has only its own row."""
 
 
-_ROW_MAKERS: dict[
-    str, tuple[type[Record], Callable[[Rows, Any, str], None], Callable[[Rows, Any], None]]
-] = {
-    topics.MESSAGES.name: (Message, _add_message, _add_message_extras),
-    topics.DECISIONS.name: (Decision, _add_decision, _add_decision_extras),
-    topics.OUTCOMES.name: (Outcome, _add_outcome, _add_no_extras),
-    topics.DEAD.name: (DeadLetter, _add_dead_letter, _add_no_extras),
-    topics.INCIDENTS.name: (Incident, _add_incident, _add_incident_extras),
-    topics.LINKS.name: (Link, _add_link, _add_no_extras),
+RowMaker = Callable[[Rows, bytes | None], Callable[[], None]]
+"""Adds a record's own row, and returns the step that adds its extra rows; raises Rejected."""
+
+
+def _row_maker(
+    struct: type[R],
+    add_row: Callable[[Rows, R, str], None],
+    add_extras: Callable[[Rows, R], None] = _add_no_extras,
+) -> RowMaker:
+    def add(rows: Rows, value: bytes | None) -> Callable[[], None]:
+        record = envelope.decode(struct, value)
+        assert value is not None
+        add_row(rows, record, value.decode())
+        return partial(add_extras, rows, record)
+
+    return add
+
+
+_ROW_MAKERS: dict[str, RowMaker] = {
+    topics.MESSAGES.name: _row_maker(Message, _add_message, _add_message_extras),
+    topics.DECISIONS.name: _row_maker(Decision, _add_decision, _add_decision_extras),
+    topics.OUTCOMES.name: _row_maker(Outcome, _add_outcome),
+    topics.DEAD.name: _row_maker(DeadLetter, _add_dead_letter),
+    topics.INCIDENTS.name: _row_maker(Incident, _add_incident, _add_incident_extras),
+    topics.LINKS.name: _row_maker(Link, _add_link),
 }
-"""The Struct of each topic, the function for its own row, and the one for its extra rows."""
 
 
 def add_record(
@@ -268,20 +287,17 @@ def add_record(
     """
     partition_key = (topic, partition)
     count_record(rows, topic, partition, offset)
-    struct, add_row, add_extras = _ROW_MAKERS[topic]
     try:
-        decoded = envelope.decode(struct, value)
+        add_extras = _ROW_MAKERS[topic](rows, value)
     except Rejected as error:
         rows.undecodable[partition_key] += 1
         log.warning("record.undecodable", topic=topic, offset=offset, text=error.text)
         return
-    assert value is not None
-    add_row(rows, decoded, value.decode())
-    if struct is Message:
+    if topic == topics.MESSAGES.name:
         rows.partitions.append(partition_key)
     if extras:
         with guard(log, GROUP, topic=topic, offset=offset):
-            add_extras(rows, decoded)
+            add_extras()
 
 
 def count_record(rows: Rows, topic: str, partition: int, offset: int) -> None:
@@ -307,10 +323,12 @@ def fit_columns(rows: Rows) -> None:
         table[:] = [(*map(_fitted, row[:-1], columns), row[-1]) for row in table]
 
 
-def _fitted(value: Any, column: Column[Any]) -> Any:
+def _fitted(
+    value: str | int | float | None, column: Column[str | int | float | None]
+) -> str | int | float | None:
     if isinstance(value, str):
         return _without_nul(value.encode("utf-8", "replace").decode())[:_MAX_COLUMN_CHARS]
-    if isinstance(value, int):
-        limit = _MAX_BIG_INTEGER if isinstance(column.type, BigInteger) else _MAX_INTEGER
-        return max(-limit, min(limit, value))
-    return value
+    if not isinstance(value, int):
+        return value
+    limit = _MAX_BIG_INTEGER if isinstance(column.type, BigInteger) else _MAX_INTEGER
+    return max(-limit, min(limit, value))

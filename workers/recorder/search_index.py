@@ -7,10 +7,9 @@ second recorder does nothing twice.
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, Row, text
 
 from runtime.health.faults import guard
 from runtime.log import get
@@ -24,11 +23,15 @@ RULES = "2"
 _SLICE_MESSAGES = 500
 """The messages of one transaction, short enough not to hold up a batch."""
 
-Copy = Callable[[Connection, str, Sequence[tuple[Any, ...]]], None]
+Words = tuple[str, str]
+"""The id of a message, and its words in one line."""
+Copy = Callable[[Connection, str, Sequence[Words]], None]
+_MessageRow = Row[str, str, str]
+"""The id, the sender and the body of a message."""
 _decoder = msgspec.json.Decoder(Message)
 
 
-def write_words(connection: Connection, words: Sequence[tuple[str, str]], copy: Copy) -> None:
+def write_words(connection: Connection, words: Sequence[Words], copy: Copy) -> None:
     """Index messages that the store has, given as pairs of id and words."""
     if not words:
         return
@@ -89,7 +92,7 @@ class IndexRebuild:
             log.info("search.rebuilt")
         return self.pending
 
-    def _words(self, rows: list[Any]) -> list[tuple[str, str]]:
+    def _words(self, rows: Sequence[_MessageRow]) -> list[Words]:
         """Return the words by message; a message that meets a fault of ours can't be searched."""
         words = []
         for identifier, sender, body in rows:
@@ -98,12 +101,12 @@ class IndexRebuild:
         return words
 
 
-def _next_messages(connection: Connection, after: str) -> list[Any]:
+def _next_messages(connection: Connection, after: str) -> Sequence[_MessageRow]:
     rows = connection.execute(
         text("SELECT id, sender, body FROM messages WHERE id > :after ORDER BY id LIMIT :n"),
         {"after": after, "n": _SLICE_MESSAGES},
     )
-    return list(rows)
+    return rows.all()
 
 
 def _state(connection: Connection, name: str) -> str | None:

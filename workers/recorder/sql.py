@@ -129,7 +129,7 @@ def write_rows(connection: Connection, rows: Rows) -> None:
 
 def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
     """Return the ids that the store does not have yet; the first of equal ids counts."""
-    ids = {row[0] for row in rows}
+    ids = {str(row[0]) for row in rows}
     # One parameter for all ids, since the database would compile thousands again for every batch.
     if connection.dialect.name == "sqlite":
         stored = connection.exec_driver_sql(
@@ -140,7 +140,7 @@ def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
         stored = connection.exec_driver_sql(
             "SELECT id FROM messages WHERE id = ANY(%s)", (list(ids),)
         )
-    return ids - {row[0] for row in stored}
+    return ids - {str(row[0]) for row in stored}
 
 
 def insert(connection: Connection, table: str, rows: Sequence[Row]) -> None:

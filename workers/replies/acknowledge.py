@@ -144,7 +144,7 @@ class Acknowledger:
 
     def _can_send(self, source: str) -> bool:
         """Say whether the account has a mail server, because we promise nothing without one."""
-        tables = self._settings.actions.get("reply_email", {})
+        tables = self._settings.action_accounts("reply_email")
         account = source.partition(":")[2]
         return bool((tables.get(account) or tables.get("default") or {}).get("host"))
 

@@ -40,8 +40,8 @@ def recipient_hash(key: bytes, reply: Reply) -> str:
 def account_settings(settings: Settings, action: Action[A], reply: Reply) -> A | None:
     """Return the action's settings for a reply's account, or None if they are not valid."""
     name = reply.source.split(":")[1] if ":" in reply.source else ""
-    tables = settings.actions.get(action.name, {})
-    accounts = settings.channels.get(action.channel, {})
+    tables = settings.action_accounts(action.name)
+    accounts = settings.channel_accounts(action.channel)
     channel = accounts.get(name, {})
     # Another account's token would answer in the name of that account.
     may_borrow = not action.shares or len(accounts) < 2

@@ -5,7 +5,6 @@ The loop does not wait for a task; its next turn raises the error of a task that
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
 
 _CANCEL_TIMEOUT_S = 3.0
 """Cancelled tasks may still write for this time."""
@@ -18,9 +17,9 @@ class TaskSet:
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
 
-    def spawn(self, loaded: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Start a task."""
-        task = asyncio.create_task(loaded)
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._end)
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, text
@@ -230,7 +230,7 @@ def _proposals(graph: _HandleGraph, handles: dict[str, HandleOut]) -> list[Propo
 
 def of_message(connection: Connection, identifier: str) -> CustomerOut | None:
     """Return the customer who wrote a message, or None if it names no sender or is unknown."""
-    rows: Any = connection.execute(
+    rows = connection.execute(
         text(
             "SELECT h.node, h.brand, h.conversation FROM handles h WHERE h.message = :m "
             "AND h.said_by <> 'text' ORDER BY h.node"

@@ -8,10 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
@@ -55,7 +54,7 @@ VERBS: dict[str, Status] = {
 _decoder = msgspec.json.Decoder(Incident)
 
 
-def _records(rows: Iterable[Any]) -> list[Incident]:
+def _records(rows: Iterable[Row[str]]) -> list[Incident]:
     return [_decoder.decode(row[0]) for row in rows]
 
 

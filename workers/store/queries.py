@@ -7,10 +7,10 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import msgspec
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from schemas.base import Record
 from schemas.decision import Decision
@@ -20,12 +20,14 @@ from schemas.outcome import Outcome
 from schemas.text.masking import mask_message, mask_personal_numbers
 from workers.store.search_terms import fts5_query, terms_of, ts_query
 
+R = TypeVar("R", bound=Record)
+
 _message = msgspec.json.Decoder(Message)
 _decision = msgspec.json.Decoder(Decision)
 _outcome = msgspec.json.Decoder(Outcome)
 
 
-def _decoded(decoder: Any, rows: Iterable[Any]) -> list[Any]:
+def _decoded(decoder: msgspec.json.Decoder[R], rows: Iterable[Row[str]]) -> list[R]:
     return [decoder.decode(row[0]) for row in rows]
 
 
@@ -105,6 +107,9 @@ class MessageLine(Record, frozen=True, kw_only=True):
     action: str | None
     priority: int | None
 
+
+_LineRow = Row[str, str, str, str, str, int, str, str, str, int, str]
+"""The columns of _LINE: those of the message, and those of its decision, null without one."""
 
 _MASKED_CHARS = 1000
 """The beginning of a text that its line masks, so that a long text costs no time."""
@@ -193,7 +198,7 @@ def _referred(connection: Connection, words: str) -> list[str]:
     return [str(row[0]) for row in rows if str(row[0]).startswith(begin)]
 
 
-def _line(row: Any) -> MessageLine:
+def _line(row: _LineRow) -> MessageLine:
     decided = _decision.decode(row[10]) if row[10] else None
     full = _message.decode(row[4])
     # Mask before cutting, while a number at the line's end is still complete.
@@ -291,7 +296,7 @@ def flow(connection: Connection, minutes: int = 60, now_ms: int | None = None) -
     )
 
 
-def _pairs(connection: Connection, sql: str, values: dict[str, Any]) -> list[tuple[int, int]]:
+def _pairs(connection: Connection, sql: str, values: dict[str, int]) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in connection.execute(text(sql), values)]
 
 

@@ -5,6 +5,7 @@ import uuid
 from starlette.requests import Request
 from starlette.responses import Response
 
+from schemas.base import JsonObject
 from schemas.errors import Rejected, Retry
 from workers.console import session
 from workers.console.api import Api
@@ -34,7 +35,7 @@ class EntryPages:
         if not any(field in sender for field in _HANDLE_FIELDS):
             return self._filled_form(request, form, key, texts.entry_one, 400)
         # The key comes with the page, so that a second press of the button makes no second message.
-        body = {
+        body: JsonObject = {
             "native_id": f"entry-{key}",
             "text": form.get("text", "").strip(),
             "sender": sender,

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from runtime.settings.structs import Settings
 from schemas.routing.counterfactual import nearest_change
-from schemas.text.masking import mask_value
+from schemas.text.masking import mask_table
 from workers.console import session
 from workers.console.texts import Texts
 
@@ -63,7 +63,7 @@ class Renderer:
             departments=departments,
             path=request.url.path,
             person=session.person(request, self._settings),
-            **mask_value(values),
+            **mask_table(values),
             **clear,
         )
         headers = {"Cache-Control": "no-store"}

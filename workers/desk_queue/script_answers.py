@@ -1,0 +1,44 @@
+"""Reads the answers of the Lua scripts; a value is bytes, a number or a list of values. Pure.
+
+queue.py takes the values of each answer with it. A value of another type is a bug in a script.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+Value: TypeAlias = "bytes | int | list[Value]"
+"""A value as Redis returns it from Lua."""
+
+Answer = Sequence[Value]
+"""The values of one answer, or of a list in it."""
+
+
+def bytes_of(value: Value) -> bytes:
+    """Return a text or a record as Redis keeps it."""
+    if not isinstance(value, bytes):
+        raise TypeError(f"a script returned {type(value).__name__} in place of bytes")
+    return value
+
+
+def text_of(value: Value) -> str:
+    """Return a text."""
+    return bytes_of(value).decode()
+
+
+def number_of(value: Value) -> int:
+    """Return a number, which Redis may keep as its digits."""
+    if isinstance(value, list):
+        raise TypeError("a script returned a list in place of a number")
+    return int(value)
+
+
+def list_of(value: Value) -> Answer:
+    """Return the values of a list."""
+    if not isinstance(value, list):
+        raise TypeError(f"a script returned {type(value).__name__} in place of a list")
+    return value
+
+
+def groups(flat: Answer, size: int) -> Iterator[Answer]:
+    """Yield the values of a flat list in groups of `size`."""
+    return (flat[n : n + size] for n in range(0, len(flat), size))
