@@ -22,7 +22,7 @@ from router.transaction import RouterContext, Transactions
 from runtime import metrics
 from runtime.archive.protocol import Archive
 from runtime.bus.group_member import is_fatal
-from runtime.bus.identity import Identity
+from runtime.bus.identity import KafkaIdentity
 from runtime.health.progress import Partition
 from runtime.log import get
 from runtime.settings.structs import RouterSettings
@@ -57,7 +57,7 @@ class RouterParts:
 class RouterLoop:
     """One life of the router: a consumer, a producer and the states of their partitions."""
 
-    def __init__(self, context: RouterContext, parts: RouterParts, identity: Identity) -> None:
+    def __init__(self, context: RouterContext, parts: RouterParts, identity: KafkaIdentity) -> None:
         self._context, self._parts = context, parts
         self._stopped: set[Partition] = set()
         self._has_backlog = False

@@ -20,7 +20,7 @@ from router.transaction import (
 from runtime import metrics
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.bus.group_member import leave_group, member_settings
-from runtime.bus.identity import Identity
+from runtime.bus.identity import KafkaIdentity
 from runtime.health.progress import Partition
 from runtime.log import get
 from schemas import topics
@@ -42,7 +42,7 @@ class Membership:
     def __init__(
         self,
         context: RouterContext,
-        identity: Identity,
+        identity: KafkaIdentity,
         states: Conversations,
         transactions: Transactions,
         drop: DropPartitions,

@@ -16,7 +16,7 @@ from schemas.message import Message
 from schemas.outcome import Outcome, Reply
 from schemas.state.conversation import ConversationState
 from schemas.state.cursor import Cursor
-from schemas.state.delivery import Delivery
+from schemas.state.delivery import ReplyDelivery
 from schemas.state.link import Link
 from schemas.state.waiting import WAITING as WAITS
 from schemas.state.waiting import WaitingMessage, closed_key, waiting_key
@@ -68,7 +68,7 @@ def _incident_id(incident: Incident) -> str:
     return f"{incident.id};{incident.status};{incident.at.isoformat()}"
 
 
-def _delivery_id(delivery: Delivery) -> str:
+def _delivery_id(delivery: ReplyDelivery) -> str:
     return f"{delivery.reply}/{delivery.state}/{delivery.attempt}/{delivery.process}"
 
 
@@ -167,7 +167,7 @@ REPLIES = Topic(
 DELIVERIES = Topic(
     name="deliveries.v1",
     key="reply",
-    struct=Delivery,
+    struct=ReplyDelivery,
     ce_type="santral.delivery.v1",
     key_of=lambda delivery: delivery.reply,
     id_of=_delivery_id,

@@ -31,7 +31,7 @@ from runtime.redis.client import connect
 from runtime.settings.structs import Settings
 from runtime.stage import frame, probes
 from runtime.stage.watchdog import Watchdog
-from workers.console.api import Api, Trial
+from workers.console.api import ConsoleApi, Trial
 from workers.console.app import app
 from workers.desk.commands import Desk
 from workers.desk.outcome_order import KafkaOrder
@@ -276,7 +276,9 @@ async def run_console(
         bodies=bodies,
         outcome_order=KafkaOrder(settings.kafka),
     )
-    api = Api(settings=settings, desk=desk, store=engine, trial=trial, neighbour=neighbours.store)
+    api = ConsoleApi(
+        settings=settings, desk=desk, store=engine, trial=trial, neighbour=neighbours.store
+    )
     for name, neighbour in (
         ("kafka", neighbours.kafka),
         ("redis", neighbours.redis),

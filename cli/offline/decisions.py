@@ -32,7 +32,7 @@ AT_ONCE = 1000
 _DEFAULT_TIME = datetime(2026, 1, 1, tzinfo=UTC)  # a line without a time is always the same message
 
 
-class Line(Record, frozen=True, kw_only=True):
+class DecideLine(Record, frozen=True, kw_only=True):
     """One line to decide on."""
 
     text: str
@@ -44,7 +44,7 @@ class Line(Record, frozen=True, kw_only=True):
     conversation: str | None = None
 
 
-def _message(line: Line, number: int, brand: str) -> Message:
+def _message(line: DecideLine, number: int, brand: str) -> Message:
     native = line.id or sha256(f"{number}\0{line.subject}\0{line.text}".encode()).hexdigest()
     source = f"{line.channel}:offline"
     root = line.conversation or native
@@ -69,7 +69,7 @@ def _message(line: Line, number: int, brand: str) -> Message:
 
 def plain_message(text: str, number: int, brand: str) -> Message:
     """Return a message with a text and nothing else."""
-    return _message(Line(text=text), number, brand)
+    return _message(DecideLine(text=text), number, brand)
 
 
 def load_trial_policy(settings: Settings, files: Iterable[Path] = ()) -> Policy:
@@ -90,7 +90,7 @@ def decide_lines(
     are read before the first is decided.
     """
     states: dict[str, ConversationState] = {}
-    decoder = msgspec.json.Decoder(Line)
+    decoder = msgspec.json.Decoder(DecideLine)
     batch: list[Message] = []
 
     def decided() -> Iterator[Decision]:

@@ -50,7 +50,7 @@ class Account(Record, frozen=True, kw_only=True):
     poll: PollInterval = timedelta(minutes=10)
 
 
-class Words(Record, frozen=True, kw_only=True, rename="camel"):
+class CustomerReviewAttributes(Record, frozen=True, kw_only=True, rename="camel"):
     """What the customer wrote."""
 
     rating: Text = None
@@ -61,11 +61,11 @@ class Words(Record, frozen=True, kw_only=True, rename="camel"):
     territory: str | None = ""
 
 
-class Review(Record, frozen=True, kw_only=True):
+class CustomerReview(Record, frozen=True, kw_only=True):
     """A review."""
 
     id: str = ""
-    attributes: Words = Words()
+    attributes: CustomerReviewAttributes = CustomerReviewAttributes()
 
 
 class Links(Record, frozen=True, kw_only=True):
@@ -74,7 +74,7 @@ class Links(Record, frozen=True, kw_only=True):
     next: str | None = ""
 
 
-class Page(Record, frozen=True, kw_only=True):
+class CustomerReviewsResponse(Record, frozen=True, kw_only=True):
     """A page of reviews."""
 
     data: tuple[msgspec.Raw, ...] = ()
@@ -94,7 +94,7 @@ class AppStore:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
         kept = archived_item(delivery.raw)
-        told = decode_json(Review, kept.item)
+        told = decode_json(CustomerReview, kept.item)
         words = told.attributes
         if not told.id:
             raise Rejected("json.invalid", "a review without its id")
@@ -128,10 +128,10 @@ class AppStore:
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one app."""
-        return PolledSource("app_store", account, settings, context, Reviews().items)
+        return PolledSource("app_store", account, settings, context, AppStoreReviews().items)
 
 
-class Reviews:
+class AppStoreReviews:
     """Lists an app's reviews."""
 
     async def items(self, settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
@@ -142,7 +142,7 @@ class Reviews:
         )
         for _ in range(MAX_PAGES):
             headers = {"authorization": f"Bearer {token(settings, client)}"}
-            page = decode_json(Page, await client.get(url, headers=headers))
+            page = decode_json(CustomerReviewsResponse, await client.get(url, headers=headers))
             for raw in page.data:
                 yield build_item(raw, functools.partial(_item, raw))
             url = page.links.next or ""
@@ -152,7 +152,7 @@ class Reviews:
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(Review, raw)
+    told = decode_json(CustomerReview, raw)
     words = told.attributes
     version = content_hash(words.rating, words.title, words.body)
     return PolledItem(

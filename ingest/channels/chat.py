@@ -32,28 +32,28 @@ class Hello(Record, frozen=True, kw_only=True, tag="hello", tag_field="type"):
     email: Annotated[str, msgspec.Meta(max_length=320)] = ""
 
 
-class Line(Record, frozen=True, kw_only=True, tag="message", tag_field="type"):
+class ChatLine(Record, frozen=True, kw_only=True, tag="message", tag_field="type"):
     """What the visitor wrote; `id` is the widget's own, the same when it sends again."""
 
     id: Token
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=LINE_LIMIT)]
 
 
-class Seen(Record, frozen=True, kw_only=True, tag="seen", tag_field="type"):
+class ReplyShown(Record, frozen=True, kw_only=True, tag="seen", tag_field="type"):
     """The visitor's page shows that reply."""
 
     id: str
 
 
-Frame = Hello | Line | Seen
-_decoder: msgspec.json.Decoder[Hello | Line | Seen] = msgspec.json.Decoder(Frame)
+Frame = Hello | ChatLine | ReplyShown
+_decoder: msgspec.json.Decoder[Hello | ChatLine | ReplyShown] = msgspec.json.Decoder(Frame)
 
 
-class Stored(Record, frozen=True, kw_only=True):
+class ArchivedChatLine(Record, frozen=True, kw_only=True):
     """The raw form of one line, as the archive keeps it."""
 
     session: Token
-    line: Line
+    line: ChatLine
     name: str = ""
     email: str = ""
 
@@ -81,7 +81,7 @@ class Chat:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one stored line."""
         try:
-            told = msgspec.json.decode(delivery.raw, type=Stored)
+            told = msgspec.json.decode(delivery.raw, type=ArchivedChatLine)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Rejected("chat.bad_frame", str(error)) from error
         brand = (context.settings.brand if context.settings else "") or context.brand

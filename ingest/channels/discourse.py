@@ -51,7 +51,7 @@ class Account(Record, frozen=True, kw_only=True):
     ] = ()
 
 
-class Words(Record, frozen=True, kw_only=True):
+class ForumPost(Record, frozen=True, kw_only=True):
     """A post of the forum."""
 
     id: Text = ""
@@ -73,20 +73,20 @@ class Words(Record, frozen=True, kw_only=True):
     topic_archetype: str | None = ""
 
 
-class Body(Record, frozen=True, kw_only=True):
+class PostWebhook(Record, frozen=True, kw_only=True):
     """A call."""
 
-    post: Words | None = None
+    post: ForumPost | None = None
 
 
-class Stored(Record, frozen=True, kw_only=True):
+class ArchivedForumPost(Record, frozen=True, kw_only=True):
     """A post with what happened to it, as the archive keeps it."""
 
     event: str
     post: msgspec.Raw
 
 
-class Raw(Record, frozen=True, kw_only=True):
+class UnreadPostWebhook(Record, frozen=True, kw_only=True):
     """A call, its post not yet read."""
 
     post: msgspec.Raw = msgspec.Raw(b"null")
@@ -131,8 +131,8 @@ class Discourse:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one post."""
         told: Account = context.settings or Account()
-        kept = decode_json(Stored, delivery.raw)
-        post = decode_json(Words, kept.post)
+        kept = decode_json(ArchivedForumPost, delivery.raw)
+        post = decode_json(ForumPost, kept.post)
         why = _unwanted(post, told)
         if why:
             raise Rejected("delivery.ignored", why)
@@ -189,16 +189,18 @@ class Discourse:
 
 
 def _taken(body: bytes, event: str) -> WebhookResult:
-    post = decode_json(Raw, body).post
+    post = decode_json(UnreadPostWebhook, body).post
     if bytes(post) == b"null":
         keys = decode_json(dict[str, msgspec.Raw], body).keys()
         return WebhookResult(ignored=("ping" if "ping" in keys else "other_event",))
     if event not in _EVENTS:
         return WebhookResult(ignored=("other_event",))
-    return WebhookResult(deliveries=(msgspec.json.encode(Stored(event=event, post=post)),))
+    return WebhookResult(
+        deliveries=(msgspec.json.encode(ArchivedForumPost(event=event, post=post)),)
+    )
 
 
-def _unwanted(post: Words, told: Account) -> str:
+def _unwanted(post: ForumPost, told: Account) -> str:
     """Return why a post is no customer's; empty when it is one."""
     if str(post.post_type or 1) != "1":
         return "no post of a person's"

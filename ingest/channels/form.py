@@ -18,7 +18,7 @@ import msgspec
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.files import detect_type, is_bomb
 from ingest.parsing.phone_numbers import e164
-from ingest.vendors.form_data import File, first, multipart
+from ingest.vendors.form_data import FormFile, first, multipart
 from schemas.account_fields import Brand
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -62,7 +62,7 @@ class Filled:
     subject: str = ""
     text: str = ""
     language: str = ""
-    files: tuple[File, ...] = ()
+    files: tuple[FormFile, ...] = ()
 
     def flaws(self) -> dict[Field, Flaw]:
         """Return the flaw of each wrong or missing field; empty when the form is complete."""
@@ -151,7 +151,7 @@ def _sender(form: Filled) -> Party:
     return Party(name=form.name[:_MAX_NAME_CHARS], handles=tuple(handles))
 
 
-def _attach(files: tuple[File, ...]) -> tuple[tuple[Attachment, ...], tuple[bytes, ...]]:
+def _attach(files: tuple[FormFile, ...]) -> tuple[tuple[Attachment, ...], tuple[bytes, ...]]:
     made: list[Attachment] = []
     kept: list[bytes] = []
     for file in files[:_MOST_FILES]:

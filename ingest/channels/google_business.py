@@ -53,26 +53,26 @@ class Account(Record, frozen=True, kw_only=True):
     poll: PollInterval = timedelta(minutes=5)
 
 
-class Person(Record, frozen=True, kw_only=True, rename="camel"):
+class Reviewer(Record, frozen=True, kw_only=True, rename="camel"):
     """Who wrote it; an anonymous one has no name."""
 
     display_name: str | None = ""
     is_anonymous: bool = False
 
 
-class Review(Record, frozen=True, kw_only=True, rename="camel"):
+class BusinessReview(Record, frozen=True, kw_only=True, rename="camel"):
     """A review."""
 
     name: str = ""
     review_id: str = ""
-    reviewer: Person = Person()
+    reviewer: Reviewer = Reviewer()
     star_rating: str = ""
     comment: str | None = ""
     create_time: Text = None
     update_time: Text = None
 
 
-class Page(Record, frozen=True, kw_only=True, rename="camel"):
+class ListReviewsResponse(Record, frozen=True, kw_only=True, rename="camel"):
     """A page of reviews."""
 
     reviews: tuple[msgspec.Raw, ...] = ()
@@ -92,7 +92,7 @@ class GoogleBusiness:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
         kept = archived_item(delivery.raw)
-        told = decode_json(Review, kept.item)
+        told = decode_json(BusinessReview, kept.item)
         name = told.name or told.review_id
         if not name:
             raise Rejected("json.invalid", "a review without its name")
@@ -127,7 +127,9 @@ class GoogleBusiness:
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one business."""
-        return PolledSource("google_business", account, settings, context, Reviews().items)
+        return PolledSource(
+            "google_business", account, settings, context, GoogleBusinessReviews().items
+        )
 
 
 def original(comment: str) -> str:
@@ -138,7 +140,7 @@ def original(comment: str) -> str:
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(Review, raw)
+    told = decode_json(BusinessReview, raw)
     version = content_hash(told.star_rating, told.comment)
     at = parse_time(told.create_time)
     return PolledItem(
@@ -146,7 +148,7 @@ def _item(raw: msgspec.Raw) -> PolledItem:
     )
 
 
-class Reviews:
+class GoogleBusinessReviews:
     """Lists the reviews of every place."""
 
     def __init__(self) -> None:
@@ -167,7 +169,9 @@ class Reviews:
                 query = {"pageSize": "50", "orderBy": "updateTime desc"}
                 query |= {"pageToken": token} if token else {}
                 url = f"{settings.api}/v4/{place}/reviews"
-                page = decode_json(Page, await client.get(url, params=query, headers=headers))
+                page = decode_json(
+                    ListReviewsResponse, await client.get(url, params=query, headers=headers)
+                )
                 for raw in page.reviews:
                     yield build_item(raw, functools.partial(_item, raw))
                 token = page.next_page_token or ""

@@ -54,49 +54,49 @@ class Account(Record, frozen=True, kw_only=True):
     poll: PollInterval = timedelta(minutes=10)
 
 
-class When(Record, frozen=True, kw_only=True):
+class Timestamp(Record, frozen=True, kw_only=True):
     """An instant; its seconds are a text."""
 
     seconds: Text = None
 
 
-class Comment(Record, frozen=True, kw_only=True, rename="camel"):
+class UserComment(Record, frozen=True, kw_only=True, rename="camel"):
     """What the customer wrote: title and text, a tab between them."""
 
     text: str | None = ""
     original_text: str | None = ""
-    last_modified: When | None = None
+    last_modified: Timestamp | None = None
     star_rating: Text = None
     reviewer_language: str | None = ""
     app_version_name: str | None = ""
     device: str | None = ""
 
 
-class Said(Record, frozen=True, kw_only=True, rename="camel"):
+class ReviewComment(Record, frozen=True, kw_only=True, rename="camel"):
     """The customer's words, or ours."""
 
-    user_comment: Comment | None = None
+    user_comment: UserComment | None = None
 
 
-class Review(Record, frozen=True, kw_only=True, rename="camel"):
+class PlayReview(Record, frozen=True, kw_only=True, rename="camel"):
     """A review."""
 
     review_id: str = ""
     author_name: str | None = ""
-    comments: tuple[Said, ...] = ()
+    comments: tuple[ReviewComment, ...] = ()
 
 
-class Next(Record, frozen=True, kw_only=True, rename="camel"):
+class TokenPagination(Record, frozen=True, kw_only=True, rename="camel"):
     """Where the next page is."""
 
     next_page_token: str | None = ""
 
 
-class Page(Record, frozen=True, kw_only=True, rename="camel"):
+class ReviewsListResponse(Record, frozen=True, kw_only=True, rename="camel"):
     """A page of reviews."""
 
     reviews: tuple[msgspec.Raw, ...] = ()
-    token_pagination: Next | None = None
+    token_pagination: TokenPagination | None = None
 
 
 class GooglePlay:
@@ -112,7 +112,7 @@ class GooglePlay:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
         kept = archived_item(delivery.raw)
-        told = decode_json(Review, kept.item)
+        told = decode_json(PlayReview, kept.item)
         comment = _comment(told)
         if not told.review_id or comment is None:
             raise Rejected("json.invalid", "a review without its id or the customer's comment")
@@ -151,22 +151,22 @@ class GooglePlay:
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one app."""
-        return PolledSource("google_play", account, settings, context, Reviews().items)
+        return PolledSource("google_play", account, settings, context, GooglePlayReviews().items)
 
 
-def _comment(told: Review) -> Comment | None:
+def _comment(told: PlayReview) -> UserComment | None:
     return next((c.user_comment for c in told.comments if c.user_comment), None)
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(Review, raw)
-    words = _comment(told) or Comment()
+    told = decode_json(PlayReview, raw)
+    words = _comment(told) or UserComment()
     made = parse_time(words.last_modified.seconds) if words.last_modified else None
     version = content_hash(words.text, words.star_rating)
     return PolledItem(id=told.review_id, raw=bytes(raw), version=version, created_at=made)
 
 
-class Reviews:
+class GooglePlayReviews:
     """Lists an app's reviews; its access token is kept for as long as it holds."""
 
     def __init__(self) -> None:
@@ -179,7 +179,9 @@ class Reviews:
         for _ in range(MAX_PAGES):
             query = {"maxResults": "100"} | ({"token": token} if token else {})
             headers = await self._bearer.headers(client, settings.token_url, form)
-            page = decode_json(Page, await client.get(url, params=query, headers=headers))
+            page = decode_json(
+                ReviewsListResponse, await client.get(url, params=query, headers=headers)
+            )
             for raw in page.reviews:
                 yield build_item(raw, functools.partial(_item, raw))
             token = (page.token_pagination.next_page_token if page.token_pagination else "") or ""

@@ -49,7 +49,7 @@ class Account(Record, frozen=True, kw_only=True):
     poll: PollInterval = timedelta(minutes=2)
 
 
-class Turn(Record, frozen=True, kw_only=True, rename="camel"):
+class IssueMessage(Record, frozen=True, kw_only=True, rename="camel"):
     """Something that was said."""
 
     id: Text = ""
@@ -72,15 +72,15 @@ class Issue(Record, frozen=True, kw_only=True, rename="camel"):
     issue_number: Text = ""
     status: str | None = ""
     product: Product | None = None
-    conversations: tuple[Turn, ...] = ()
+    conversations: tuple[IssueMessage, ...] = ()
     expire_date: Text = None
 
 
-class Stored(Record, frozen=True, kw_only=True):
+class ArchivedIssueMessage(Record, frozen=True, kw_only=True):
     """One turn with its issue, as the archive keeps it."""
 
     issue: Issue
-    turn: Turn
+    turn: IssueMessage
 
 
 class Hepsiburada:
@@ -97,7 +97,11 @@ class Hepsiburada:
         """Return the Message of one turn, or of a captured issue's first."""
         raw = bytes(archived_item(delivery.raw).item)
         keys = decode_json(dict[str, msgspec.Raw], raw).keys()
-        told = decode_json(Stored, raw) if "turn" in keys else _first(decode_json(Issue, raw))
+        told = (
+            decode_json(ArchivedIssueMessage, raw)
+            if "turn" in keys
+            else _first(decode_json(Issue, raw))
+        )
         issue, turn = told.issue, told.turn
         number = str(issue.issue_number or "")
         if not number or not turn.id:
@@ -137,15 +141,15 @@ class Hepsiburada:
         return PolledSource("hepsiburada", account, settings, context, items)
 
 
-def _ours(turn: Turn) -> bool:
+def _ours(turn: IssueMessage) -> bool:
     return (turn.sender or "").lower() in _OURS or (turn.type or "").lower() == "answer"
 
 
-def _first(issue: Issue) -> Stored:
+def _first(issue: Issue) -> ArchivedIssueMessage:
     theirs = [t for t in issue.conversations if not _ours(t)]
     if not theirs:
         raise Rejected("delivery.ignored", "no turn of a customer's")
-    return Stored(issue=issue, turn=theirs[0])
+    return ArchivedIssueMessage(issue=issue, turn=theirs[0])
 
 
 async def items(settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
@@ -170,14 +174,14 @@ async def items(settings: Account, client: VendorClient) -> AsyncIterator[Polled
             for turn in issue.conversations:
                 if not _ours(turn):
                     bare = msgspec.structs.replace(issue, conversations=())
-                    kept = msgspec.json.encode(Stored(issue=bare, turn=turn))
+                    kept = msgspec.json.encode(ArchivedIssueMessage(issue=bare, turn=turn))
                     own = str(turn.id or content_hash(issue.issue_number, turn.content))
                     yield PolledItem(id=own, raw=kept, created_at=parse_time(turn.created_at))
         if len(found) < _SIZE:
             return
 
 
-class Page(Record, frozen=True, kw_only=True):
+class IssuesPage(Record, frozen=True, kw_only=True):
     """A page of issues, under either name."""
 
     data: tuple[msgspec.Raw, ...] | None = None
@@ -188,7 +192,7 @@ class Page(Record, frozen=True, kw_only=True):
 def _issues(raw: bytes) -> tuple[msgspec.Raw, ...]:
     if raw.lstrip()[:1] == b"[":
         return decode_json(tuple[msgspec.Raw, ...], raw)
-    page = decode_json(Page, raw)
+    page = decode_json(IssuesPage, raw)
     for found in (page.data, page.items, page.content):
         if found is not None:
             return found

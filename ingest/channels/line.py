@@ -60,7 +60,7 @@ class Account(Record, frozen=True, kw_only=True):
     )
 
 
-class Source(Record, frozen=True, kw_only=True, rename="camel"):
+class EventSource(Record, frozen=True, kw_only=True, rename="camel"):
     """Where and by whom it was said."""
 
     type: str = ""
@@ -76,7 +76,7 @@ class Provider(Record, frozen=True, kw_only=True, rename="camel"):
     original_content_url: str | None = ""
 
 
-class Words(Record, frozen=True, kw_only=True, rename="camel"):
+class LineMessage(Record, frozen=True, kw_only=True, rename="camel"):
     """A message."""
 
     id: Text = ""
@@ -93,13 +93,13 @@ class Words(Record, frozen=True, kw_only=True, rename="camel"):
     content_provider: Provider | None = None
 
 
-class Touched(Record, frozen=True, kw_only=True, rename="camel"):
+class UnsentMessage(Record, frozen=True, kw_only=True, rename="camel"):
     """What was unsent."""
 
     message_id: Text = ""
 
 
-class Chosen(Record, frozen=True, kw_only=True, rename="camel"):
+class PostbackParams(Record, frozen=True, kw_only=True, rename="camel"):
     """What was chosen with it: a time, or a tab of our menu."""
 
     datetime: str | None = ""
@@ -108,36 +108,36 @@ class Chosen(Record, frozen=True, kw_only=True, rename="camel"):
     new_rich_menu_alias_id: str | None = ""
 
 
-class Tap(Record, frozen=True, kw_only=True, rename="camel"):
+class LinePostback(Record, frozen=True, kw_only=True, rename="camel"):
     """A button that was touched."""
 
-    params: Chosen | None = None
+    params: PostbackParams | None = None
 
     data: str | None = ""
     display_text: str | None = ""
 
 
-class Told(Record, frozen=True, kw_only=True, rename="camel"):
+class LineEvent(Record, frozen=True, kw_only=True, rename="camel"):
     """An event."""
 
     type: str = ""
     timestamp: Text = None
     mode: str = ""
     webhook_event_id: str | None = ""
-    source: Source = Source()
-    message: Words | None = None
-    postback: Tap | None = None
-    unsend: Touched | None = None
+    source: EventSource = EventSource()
+    message: LineMessage | None = None
+    postback: LinePostback | None = None
+    unsend: UnsentMessage | None = None
 
 
-class Body(Record, frozen=True, kw_only=True):
+class LineWebhook(Record, frozen=True, kw_only=True):
     """The body of a call; without events it is the console's check."""
 
     destination: str | None = ""
     events: tuple[msgspec.Raw, ...]
 
 
-class Stored(Record, frozen=True, kw_only=True):
+class ArchivedLineEvent(Record, frozen=True, kw_only=True):
     """An event with the account it is for, as the archive keeps it."""
 
     destination: str = ""
@@ -182,16 +182,16 @@ class Line:
         """Return the messages in a body; Rejected when it is no webhook's."""
         made: list[bytes] = []
         ignored: list[str] = []
-        told = decode_json(Body, body)
+        told = decode_json(LineWebhook, body)
         for raw in told.events:
             try:
-                kind = decode_json(Told, raw).type
+                kind = decode_json(LineEvent, raw).type
             except Rejected:
                 kind = "message"  # its dead letter will tell what is wrong with it
             if kind == "postback" and b'"newRichMenuAliasId"' in bytes(raw):
                 ignored.append("menu_tab")
             elif kind in ("message", "postback", "unsend"):
-                stored = Stored(destination=told.destination or "", event=raw)
+                stored = ArchivedLineEvent(destination=told.destination or "", event=raw)
                 made.append(msgspec.json.encode(stored))
             else:
                 ignored.append(kind if kind in _KNOWN else "other_event")
@@ -201,14 +201,14 @@ class Line:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one event."""
-        stored = decode_json(Stored, delivery.raw)
-        told = decode_json(Told, stored.event)
+        stored = decode_json(ArchivedLineEvent, delivery.raw)
+        told = decode_json(LineEvent, stored.event)
         source = told.source
         place = source.group_id or source.room_id or source.user_id or ""
         if not place:
             raise Rejected("json.invalid", "nobody wrote it - at `$.source`")
         native, event, text, shown = _told(told, delivery)
-        words = told.message or Words()
+        words = told.message or LineMessage()
         file = words.type in _FILES
         who = (Handle(kind="handle", value=f"line:{source.user_id}"),) if source.user_id else ()
         made = build_message(
@@ -256,7 +256,7 @@ class Line:
         return msgspec.structs.replace(settings, channel_secret=value)
 
 
-def _told(told: Told, delivery: Delivery) -> tuple[str, Event | None, str, str]:
+def _told(told: LineEvent, delivery: Delivery) -> tuple[str, Event | None, str, str]:
     """Return native id, what it touches, words, and how they are shown."""
     if told.unsend:
         number = str(told.unsend.message_id or "")
@@ -265,13 +265,13 @@ def _told(told: Told, delivery: Delivery) -> tuple[str, Event | None, str, str]:
         of = message_id("line", f"line:{delivery.account}", number)
         return f"{number}:deleted", Event(kind="deleted", of=of), "", ""
     if told.postback:
-        chosen = told.postback.params or Chosen()
+        chosen = told.postback.params or PostbackParams()
         at = chosen.datetime or chosen.date or chosen.time or ""
         words = " ".join(t for t in (told.postback.display_text or told.postback.data, at) if t)
         if not told.webhook_event_id:
             raise Rejected("json.invalid", "a tap without its id")
         return told.webhook_event_id, None, words, words
-    words_of = told.message or Words()
+    words_of = told.message or LineMessage()
     if not words_of.id:
         raise Rejected("json.invalid", "a message without its id")
     text = words_of.text or ""
@@ -284,14 +284,14 @@ def _told(told: Told, delivery: Delivery) -> tuple[str, Event | None, str, str]:
     return str(words_of.id), None, text, shown
 
 
-def _ref(words: Words) -> str:
+def _ref(words: LineMessage) -> str:
     provider = words.content_provider
     if provider and provider.type == "external" and provider.original_content_url:
         return provider.original_content_url
     return str(words.id)
 
 
-def _attachment(words: Words) -> Attachment:
+def _attachment(words: LineMessage) -> Attachment:
     kind = {"image": "image/jpeg", "video": "video/mp4", "audio": "audio/mp4"}.get(
         words.type, "application/octet-stream"
     )

@@ -21,7 +21,7 @@ from ingest.parsing.calls.transcript import Role, Transcript, Utterance
 from ingest.parsing.phone_numbers import e164
 from ingest.source import Accept, CursorStore, Source, SourceContext
 from ingest.sources.s3 import BucketSource, WatchedBucket
-from ingest.vendors.transcription_apis import Keys, asked, named
+from ingest.vendors.transcription_apis import TranscriptionKeys, asked, named
 from schemas.account_fields import Brand
 from schemas.delays import OUTAGE_S
 from schemas.errors import Rejected, Retry
@@ -34,7 +34,7 @@ _HALF = (".part", ".tmp", ".filepart", ".crdownload")
 _LARGEST = 64 * 1024 * 1024
 
 
-class Account(Keys, frozen=True, kw_only=True):
+class Account(TranscriptionKeys, frozen=True, kw_only=True):
     """One source of transcripts: a watched folder or bucket, posted files, or callbacks."""
 
     brand: Brand = ""

@@ -54,7 +54,7 @@ class Account(Record, frozen=True, kw_only=True):
     poll: PollInterval = timedelta(minutes=1)
 
 
-class Words(Record, frozen=True, kw_only=True):
+class RedditMessage(Record, frozen=True, kw_only=True):
     """A comment or a message about one."""
 
     name: str = ""
@@ -74,7 +74,7 @@ class Thing(Record, frozen=True, kw_only=True):
     """Something in a listing."""
 
     kind: str = ""
-    data: Words = Words()
+    data: RedditMessage = RedditMessage()
 
 
 class Children(Record, frozen=True, kw_only=True):
@@ -145,7 +145,7 @@ class Reddit:
         return PolledSource("reddit", account, settings, context, Inbox().items)
 
 
-def _root(words: Words) -> str:
+def _root(words: RedditMessage) -> str:
     """Return the post it stands under: in the inbox only its address tells."""
     parts = (words.context or "").split("/")
     if words.link_id:

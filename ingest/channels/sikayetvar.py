@@ -52,7 +52,7 @@ class Account(Record, frozen=True, kw_only=True):
     poll: PollInterval = timedelta(minutes=2)
 
 
-class Identity(Record, frozen=True, kw_only=True, rename="camel"):
+class MemberIdentity(Record, frozen=True, kw_only=True, rename="camel"):
     """A way to know the customer."""
 
     identity_type: str | None = ""
@@ -63,7 +63,7 @@ class Member(Record, frozen=True, kw_only=True):
     """Who complains."""
 
     name: str | None = ""
-    identities: tuple[Identity, ...] = ()
+    identities: tuple[MemberIdentity, ...] = ()
     city: Any = None
 
 
@@ -74,7 +74,7 @@ class Content(Record, frozen=True, kw_only=True):
     body: str | None = ""
 
 
-class Told(Record, frozen=True, kw_only=True, rename="camel"):
+class SikayetvarComplaint(Record, frozen=True, kw_only=True, rename="camel"):
     """A complaint."""
 
     id: Text = ""
@@ -96,7 +96,7 @@ class Sikayetvar:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one complaint."""
-        told = decode_json(Told, archived_item(delivery.raw).item)
+        told = decode_json(SikayetvarComplaint, archived_item(delivery.raw).item)
         number = str(told.id or "")
         if not number:
             raise Rejected("json.invalid", "a complaint without its id")
@@ -144,7 +144,7 @@ def _handles(member: Member, number: str) -> tuple[Handle, ...]:
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(Told, raw)
+    told = decode_json(SikayetvarComplaint, raw)
     version = content_hash(told.content.title, told.content.body)
     return PolledItem(
         id=str(told.id or ""),

@@ -47,7 +47,7 @@ class Account(Record, frozen=True, kw_only=True):
     poll: PollInterval = timedelta(minutes=2)
 
 
-class Told(Record, frozen=True, kw_only=True, rename="camel"):
+class Question(Record, frozen=True, kw_only=True, rename="camel"):
     """A question."""
 
     id: Text = ""
@@ -62,7 +62,7 @@ class Told(Record, frozen=True, kw_only=True, rename="camel"):
     reason: str | None = ""
 
 
-class Page(Record, frozen=True, kw_only=True, rename="camel"):
+class QuestionsPage(Record, frozen=True, kw_only=True, rename="camel"):
     """A page of questions."""
 
     content: tuple[msgspec.Raw, ...] = ()
@@ -81,7 +81,7 @@ class Trendyol:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one question."""
-        told = decode_json(Told, archived_item(delivery.raw).item)
+        told = decode_json(Question, archived_item(delivery.raw).item)
         number = str(told.id or "")
         if not number:
             raise Rejected("json.invalid", "a question without its id")
@@ -127,7 +127,7 @@ class Trendyol:
         return PolledSource("trendyol", account, settings, context, items)
 
 
-def _refused(told: Told) -> bool:
+def _refused(told: Question) -> bool:
     return str(told.rejected_date or "0") != "0" and told.status == "WAITING_FOR_ANSWER"
 
 
@@ -141,7 +141,7 @@ def _answering(status: str) -> Answering:
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(Told, raw)
+    told = decode_json(Question, raw)
     own = str(told.id or "")
     if own and _refused(told):
         own = f"{own}@{told.rejected_date}"
@@ -165,7 +165,7 @@ async def items(settings: Account, client: VendorClient) -> AsyncIterator[Polled
                 "orderByField": "LastModifiedDate",
             },
         )
-        page = decode_json(Page, raw)
+        page = decode_json(QuestionsPage, raw)
         for one in page.content:
             yield build_item(one, functools.partial(_item, one))
         if len(page.content) < _SIZE:

@@ -58,7 +58,7 @@ class Consumer(Record, frozen=True, kw_only=True, rename="camel"):
     display_name: str | None = ""
 
 
-class Review(Record, frozen=True, kw_only=True, rename="camel"):
+class ServiceReview(Record, frozen=True, kw_only=True, rename="camel"):
     """A review; `referralEmail` is known of a customer whom the business invited."""
 
     id: str = ""
@@ -71,7 +71,7 @@ class Review(Record, frozen=True, kw_only=True, rename="camel"):
     referral_email: str | None = ""
 
 
-class Page(Record, frozen=True, kw_only=True):
+class ServiceReviewsPage(Record, frozen=True, kw_only=True):
     """A page of reviews; one past the last is empty."""
 
     reviews: tuple[msgspec.Raw, ...] = ()
@@ -90,7 +90,7 @@ class Trustpilot:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
         kept = archived_item(delivery.raw)
-        told = decode_json(Review, kept.item)
+        told = decode_json(ServiceReview, kept.item)
         if not told.id:
             raise Rejected("json.invalid", "a review without its id")
         native, event = identify_version("trustpilot", delivery, told.id, kept.version)
@@ -130,11 +130,11 @@ class Trustpilot:
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one business."""
-        return PolledSource("trustpilot", account, settings, context, Reviews().items)
+        return PolledSource("trustpilot", account, settings, context, TrustpilotReviews().items)
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(Review, raw)
+    told = decode_json(ServiceReview, raw)
     if not told.id:
         raise Rejected("json.invalid", "a review without its id")
     version = content_hash(told.stars, told.title, told.text)
@@ -143,7 +143,7 @@ def _item(raw: msgspec.Raw) -> PolledItem:
     )
 
 
-class Reviews:
+class TrustpilotReviews:
     """Lists the reviews of a business."""
 
     def __init__(self) -> None:
@@ -161,7 +161,9 @@ class Reviews:
                 auth=(settings.key, settings.secret),
             )
             query = {"page": str(number + 1), "perPage": str(_PAGE), "orderBy": "createdat.desc"}
-            page = decode_json(Page, await client.get(url, params=query, headers=headers))
+            page = decode_json(
+                ServiceReviewsPage, await client.get(url, params=query, headers=headers)
+            )
             made = [build_item(raw, functools.partial(_item, raw)) for raw in page.reviews]
             for item in made:
                 yield item

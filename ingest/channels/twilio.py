@@ -54,7 +54,7 @@ class Account(Record, frozen=True, kw_only=True):
     api: ApiAddress = "https://api.twilio.com"
 
 
-class Stored(Record, frozen=True, kw_only=True):
+class ArchivedFields(Record, frozen=True, kw_only=True):
     """The fields of a call, as the archive keeps them."""
 
     fields: dict[str, str]
@@ -96,7 +96,7 @@ class Twilio:
     def take(self, body: bytes) -> WebhookResult:
         """Return the message in a captured form, or in a delivery of the archive."""
         if body.lstrip()[:1] == b"{":
-            return _taken(decode_json(Stored, body).fields)
+            return _taken(decode_json(ArchivedFields, body).fields)
         call = WebhookRequest(
             method="POST",
             path="/",
@@ -108,7 +108,7 @@ class Twilio:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message in one form."""
-        told = decode_json(Stored, delivery.raw).fields
+        told = decode_json(ArchivedFields, delivery.raw).fields
         sid = told.get("MessageSid") or told.get("SmsMessageSid") or told.get("SmsSid") or ""
         sender, ours = told.get("From", ""), told.get("To", "")
         if not sid or not sender:
@@ -180,7 +180,9 @@ def _taken(told: dict[str, str]) -> WebhookResult:
         return WebhookResult(ignored=("status",), response=_DONE)
     if not any(k in told for k in ("MessageSid", "SmsMessageSid", "SmsSid")):
         return WebhookResult(ignored=("other_kind",), response=_DONE)
-    return WebhookResult(deliveries=(msgspec.json.encode(Stored(fields=told)),), response=_DONE)
+    return WebhookResult(
+        deliveries=(msgspec.json.encode(ArchivedFields(fields=told)),), response=_DONE
+    )
 
 
 def _ours(told: str) -> tuple[Party, ...]:

@@ -55,14 +55,14 @@ class Sender(Record, frozen=True, kw_only=True):
     name: str | None = ""
 
 
-class Contact(Record, frozen=True, kw_only=True):
+class ViberContact(Record, frozen=True, kw_only=True):
     """A contact that was shared."""
 
     name: str | None = ""
     phone_number: str | None = ""
 
 
-class Place(Record, frozen=True, kw_only=True):
+class ViberLocation(Record, frozen=True, kw_only=True):
     """A place."""
 
     lat: Text = ""
@@ -70,7 +70,7 @@ class Place(Record, frozen=True, kw_only=True):
     address: str | None = ""
 
 
-class Words(Record, frozen=True, kw_only=True):
+class ViberMessage(Record, frozen=True, kw_only=True):
     """A message."""
 
     type: str = ""
@@ -78,18 +78,18 @@ class Words(Record, frozen=True, kw_only=True):
     media: str | None = ""
     file_name: str | None = ""
     size: Text = 0
-    contact: Contact | None = None
-    location: Place | None = None
+    contact: ViberContact | None = None
+    location: ViberLocation | None = None
 
 
-class Told(Record, frozen=True, kw_only=True):
+class ViberCallback(Record, frozen=True, kw_only=True):
     """A call."""
 
     event: str = ""
     timestamp: Text = None
     message_token: Text = ""
     sender: Sender | None = None
-    message: Words | None = None
+    message: ViberMessage | None = None
     chat_id: str | None = ""
 
 
@@ -126,7 +126,7 @@ class Viber:
 
     def take(self, body: bytes) -> WebhookResult:
         """Return the message in a body, unless it is none."""
-        event = decode_json(Told, body).event
+        event = decode_json(ViberCallback, body).event
         if event == "message":
             return WebhookResult(deliveries=(body,))
         if not event:
@@ -135,8 +135,8 @@ class Viber:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message in one call."""
-        told = decode_json(Told, delivery.raw)
-        who, words = told.sender or Sender(), told.message or Words()
+        told = decode_json(ViberCallback, delivery.raw)
+        who, words = told.sender or Sender(), told.message or ViberMessage()
         if not who.id or not told.message_token:
             raise Rejected("json.invalid", "a message without sender or token")
         text, shown = _words(words)
@@ -176,7 +176,7 @@ class Viber:
         return msgspec.structs.replace(settings, token=value)
 
 
-def _words(words: Words) -> tuple[str, str]:
+def _words(words: ViberMessage) -> tuple[str, str]:
     if words.contact:
         name = words.contact.name or ""
         return name, f"{name} {words.contact.phone_number or ''}".strip()
@@ -188,7 +188,7 @@ def _words(words: Words) -> tuple[str, str]:
     return text, "\n".join(t for t in (text, shown) if t)
 
 
-def _attachment(words: Words) -> Attachment:
+def _attachment(words: ViberMessage) -> Attachment:
     kind = {"picture": "image/jpeg", "video": "video/mp4", "sticker": "image/png"}.get(
         words.type, "application/octet-stream"
     )

@@ -64,7 +64,7 @@ class Author(Record, frozen=True, kw_only=True):
     value: str = ""
 
 
-class Words(Record, frozen=True, kw_only=True, rename="camel"):
+class CommentSnippet(Record, frozen=True, kw_only=True, rename="camel"):
     """What a comment says."""
 
     text_display: str | None = ""
@@ -77,14 +77,14 @@ class Words(Record, frozen=True, kw_only=True, rename="camel"):
     updated_at: Text = None
 
 
-class Comment(Record, frozen=True, kw_only=True):
+class YoutubeComment(Record, frozen=True, kw_only=True):
     """A comment."""
 
     id: str = ""
-    snippet: Words = Words()
+    snippet: CommentSnippet = CommentSnippet()
 
 
-class ThreadWords(Record, frozen=True, kw_only=True, rename="camel"):
+class ThreadSnippet(Record, frozen=True, kw_only=True, rename="camel"):
     """What a thread is."""
 
     top_level_comment: msgspec.Raw
@@ -92,7 +92,7 @@ class ThreadWords(Record, frozen=True, kw_only=True, rename="camel"):
     video_id: str | None = ""
 
 
-class Below(Record, frozen=True, kw_only=True):
+class ThreadReplies(Record, frozen=True, kw_only=True):
     """Some of a thread's answers."""
 
     comments: tuple[msgspec.Raw, ...] = ()
@@ -102,8 +102,8 @@ class Thread(Record, frozen=True, kw_only=True):
     """A thread."""
 
     id: str = ""
-    snippet: ThreadWords
-    replies: Below = Below()
+    snippet: ThreadSnippet
+    replies: ThreadReplies = ThreadReplies()
 
 
 class Resource(Record, frozen=True, kw_only=True):
@@ -112,7 +112,7 @@ class Resource(Record, frozen=True, kw_only=True):
     kind: str = ""
 
 
-class Page(Record, frozen=True, kw_only=True, rename="camel"):
+class CommentsPage(Record, frozen=True, kw_only=True, rename="camel"):
     """A page of threads, or of comments."""
 
     items: tuple[msgspec.Raw, ...] = ()
@@ -174,11 +174,11 @@ class Youtube:
         return PolledSource("youtube", account, settings, context, Comments().items)
 
 
-def _read_comment(item: msgspec.Raw) -> Comment:
+def _read_comment(item: msgspec.Raw) -> YoutubeComment:
     """Return a comment, or the first comment of a thread, which only an unreadable thread is."""
     if decode_json(Resource, item).kind == _THREAD_KIND:
         item = decode_json(Thread, item).snippet.top_level_comment
-    return decode_json(Comment, item)
+    return decode_json(YoutubeComment, item)
 
 
 class Comments:
@@ -200,7 +200,9 @@ class Comments:
                 "textFormat": "plainText",
             }
             query |= {"pageToken": token} if token else {}
-            page = decode_json(Page, await self._get(settings, client, "commentThreads", query))
+            page = decode_json(
+                CommentsPage, await self._get(settings, client, "commentThreads", query)
+            )
             for raw in page.items:
                 try:
                     thread = decode_json(Thread, raw)
@@ -233,7 +235,7 @@ class Comments:
                 "textFormat": "plainText",
             }
             query |= {"pageToken": token} if token else {}
-            page = decode_json(Page, await self._get(settings, client, "comments", query))
+            page = decode_json(CommentsPage, await self._get(settings, client, "comments", query))
             for raw in page.items:
                 yield build_item(raw, functools.partial(_item, raw))
             token = page.next_page_token or ""
@@ -254,7 +256,7 @@ class Comments:
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(Comment, raw)
+    told = decode_json(YoutubeComment, raw)
     words = told.snippet
     version = content_hash(words.text_original or words.text_display)
     return PolledItem(

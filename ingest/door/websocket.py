@@ -168,14 +168,14 @@ async def _read(visit: Visit) -> None:
     """Take each line of the visitor, and each report of a shown reply."""
     while True:
         frame = await _receive(visit)
-        if isinstance(frame, chat.Line):
+        if isinstance(frame, chat.ChatLine):
             await _take_line(visit, frame)
-        elif isinstance(frame, chat.Seen) and frame.id not in visit.shown:
+        elif isinstance(frame, chat.ReplyShown) and frame.id not in visit.shown:
             visit.shown.add(frame.id)
             await _record_shown(visit, frame.id)
 
 
-async def _take_line(visit: Visit, line: chat.Line) -> None:
+async def _take_line(visit: Visit, line: chat.ChatLine) -> None:
     """Publish a line and answer with its message, or with the seconds until it may come again."""
     clock = visit.ingest.clock
     if clock.monotonic() - visit.window_start_s > _LINE_WINDOW_S:
@@ -184,7 +184,9 @@ async def _take_line(visit: Visit, line: chat.Line) -> None:
     if wait_s:
         await _send(visit, type="retry", id=line.id, after=wait_s, text="too many lines")
         return
-    stored = chat.Stored(session=visit.session, line=line, name=visit.name, email=visit.email)
+    stored = chat.ArchivedChatLine(
+        session=visit.session, line=line, name=visit.name, email=visit.email
+    )
     delivery = Delivery(
         raw=msgspec.json.encode(stored),
         account=visit.account,

@@ -17,7 +17,7 @@ Fields = dict[str, list[bytes]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class File:
+class FormFile:
     """A file of a form, as the browser names it."""
 
     name: str
@@ -38,7 +38,7 @@ def fields(request: WebhookRequest) -> Fields:
     )
 
 
-def multipart(kind: str, body: bytes) -> tuple[Fields, list[File]]:
+def multipart(kind: str, body: bytes) -> tuple[Fields, list[FormFile]]:
     """Return the fields and the files of a form; raise Rejected(form.malformed)."""
     named, options = parse_options_header(kind)
     if named != b"multipart/form-data" or not options.get(b"boundary"):
@@ -72,9 +72,9 @@ def _urlencoded(body: bytes) -> Fields:
     return made
 
 
-def _multipart(body: bytes, boundary: bytes) -> tuple[Fields, list[File]]:
+def _multipart(body: bytes, boundary: bytes) -> tuple[Fields, list[FormFile]]:
     made: Fields = {}
-    files: list[File] = []
+    files: list[FormFile] = []
     header, value, name, data = bytearray(), bytearray(), "", bytearray()
     filename: str | None = None
     kind, parts = "", 0
@@ -110,7 +110,7 @@ def _multipart(body: bytes, boundary: bytes) -> tuple[Fields, list[File]]:
 
     def on_part_end() -> None:
         if filename is not None and len(files) < _FIELDS:
-            files.append(File(name=name, filename=filename, type=kind, data=bytes(data)))
+            files.append(FormFile(name=name, filename=filename, type=kind, data=bytes(data)))
         if name and len(made) < _FIELDS:
             made.setdefault(name, []).append(bytes(data))
 

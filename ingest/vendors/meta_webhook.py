@@ -35,7 +35,7 @@ class Change(Record, frozen=True, kw_only=True):
     value: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class Entry(Record, frozen=True, kw_only=True):
+class WebhookEntry(Record, frozen=True, kw_only=True):
     """What happened to one account. `standby` is what another app answers."""
 
     id: Text = ""
@@ -47,7 +47,7 @@ class Entry(Record, frozen=True, kw_only=True):
     value: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class Told(Record, frozen=True, kw_only=True):
+class WebhookBody(Record, frozen=True, kw_only=True):
     """The body of a call."""
 
     object: Literal["whatsapp_business_account", "page", "instagram"]
@@ -78,18 +78,18 @@ def prove(request: WebhookRequest, secrets: tuple[str, ...], where: str) -> None
         raise Rejected("signature.wrong", "X-Hub-Signature-256 is not of these bytes")
 
 
-def entries(body: bytes, expected: tuple[str, ...]) -> tuple[list[Entry], list[bytes]]:
+def entries(body: bytes, expected: tuple[str, ...]) -> tuple[list[WebhookEntry], list[bytes]]:
     """Return the entries of a body, and what is none and goes to a dead letter by itself.
 
     Raises Rejected when the body is another product's.
     """
-    told = decode_json(Told, body)
+    told = decode_json(WebhookBody, body)
     if told.object not in expected:
         raise Rejected("json.invalid", f"object is {told.object!r}, not {' or '.join(expected)}")
-    return _each(Entry, told.entry)
+    return _each(WebhookEntry, told.entry)
 
 
-def changes(entry: Entry) -> tuple[list[Change], list[bytes]]:
+def changes(entry: WebhookEntry) -> tuple[list[Change], list[bytes]]:
     """Return the changes of an entry, and what is none. Some come without their list."""
     made, bad = _each(Change, entry.changes)
     if entry.field:

@@ -58,7 +58,7 @@ class TwilioVoice(Record, frozen=True, kw_only=True):
     )
 
 
-class Keys(Record, frozen=True, kw_only=True):
+class TranscriptionKeys(Record, frozen=True, kw_only=True):
     """What a recogniser is asked with."""
 
     assemblyai: AssemblyAI = AssemblyAI()
@@ -85,7 +85,7 @@ class _State(Record, frozen=True, kw_only=True):
     status: str = ""
 
 
-def named(raw: bytes, keys: Keys) -> str:
+def named(raw: bytes, keys: TranscriptionKeys) -> str:
     """Return "vendor:id" of the transcript that a callback names, where the account has the key to
     ask with; empty otherwise. Pure."""
     if len(raw) > 64 * 1024:
@@ -108,7 +108,7 @@ def named(raw: bytes, keys: Keys) -> str:
     return ""
 
 
-async def asked(ref: str, keys: Keys, web: MediaClient) -> bytes:
+async def asked(ref: str, keys: TranscriptionKeys, web: MediaClient) -> bytes:
     """Return a transcript; raise Retry while it is being made, Rejected when there is none."""
     vendor, _, name = ref.partition(":")
     if vendor == "assemblyai":

@@ -1,14 +1,14 @@
 """A member of a consumer group that keeps its partitions over a quick restart.
 
-A stage's Identity gives the consumer its settings. The consumer leaves the group when it stops, and
-notices another process of the same name.
+A stage's KafkaIdentity gives the consumer its settings. The consumer leaves the group when it
+stops, and notices another process of the same name.
 """
 
 from time import monotonic
 
 from confluent_kafka import Consumer, KafkaError
 
-from runtime.bus.identity import Identity
+from runtime.bus.identity import KafkaIdentity
 
 SESSION_S = 6
 """The shortest session that brokers take by default. librdkafka's own thread sends the heartbeats,
@@ -23,7 +23,7 @@ _TAKEN = KafkaError(KafkaError.FENCED_INSTANCE_ID).str()
 """The words of the broker; a consumer wraps them into an error with another code."""
 
 
-def member_settings(identity: Identity) -> dict[str, str | int]:
+def member_settings(identity: KafkaIdentity) -> dict[str, str | int]:
     """Return the settings of a consumer for its place in the group."""
     static = {"group.instance.id": identity.name} if identity.lasting else {}
     return {

@@ -27,7 +27,7 @@ _ILLEGAL = re.compile(r"[^A-Za-z0-9._-]+")  # Kafka takes these letters in a `gr
 
 
 @dataclass(frozen=True)
-class Identity:
+class KafkaIdentity:
     """The name of this process for Kafka; `lasting` when a restarted process gets it again."""
 
     name: str
@@ -42,7 +42,7 @@ class Identity:
 
 def claim_identity(
     stage: str, settings: Settings, token: Callable[[], str] = lambda: secrets.token_hex(4)
-) -> Identity:
+) -> KafkaIdentity:
     """Return the name of the first free slot of this host.
 
     Two containers with one hostname have different names: a random word under `home/run` is part of
@@ -57,7 +57,7 @@ def claim_identity(
         for number in range(MAX_SLOTS):
             slot = _lock(folder / f"{stage}-{host}-{number}.lock")
             if slot is not None:
-                return Identity(f"santral-{stage}-{base}-{number}", lasting=True, _slot=slot)
+                return KafkaIdentity(f"santral-{stage}-{base}-{number}", lasting=True, _slot=slot)
     except OSError as error:
         log.warning("identity.random", folder=str(folder), why=error.strerror)
     return random_identity(stage, token)
@@ -65,9 +65,9 @@ def claim_identity(
 
 def random_identity(
     stage: str, token: Callable[[], str] = lambda: secrets.token_hex(4)
-) -> Identity:
+) -> KafkaIdentity:
     """Return a name that no other process has, and that ends with this process."""
-    return Identity(f"santral-{stage}-{os.getpid()}-{token()}", lasting=False)
+    return KafkaIdentity(f"santral-{stage}-{os.getpid()}-{token()}", lasting=False)
 
 
 def _home_word(folder: Path, token: Callable[[], str]) -> str:

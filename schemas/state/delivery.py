@@ -1,4 +1,4 @@
-"""Delivery, a step of one reply on its way to the customer, as a record of deliveries.v1.
+"""ReplyDelivery, a step of one reply on its way to the customer, as a record of deliveries.v1.
 
 The sender writes a record before and after each try, and `fold` decides which process may send a
 reply. All processes read the same order of records, so that they agree. Pure.
@@ -24,7 +24,7 @@ AnyState = Annotated[
 ]
 
 
-class Delivery(Record, frozen=True, kw_only=True):
+class ReplyDelivery(Record, frozen=True, kw_only=True):
     """One step of a reply. The key of its record is the reply's id.
 
     `attempt` counts the tries from 1, and 0 means that the reply waits for its first one.
@@ -54,7 +54,7 @@ class Delivery(Record, frozen=True, kw_only=True):
     department: str = ""
 
 
-def fold(present: Delivery | None, record: Delivery) -> Delivery | None:
+def fold(present: ReplyDelivery | None, record: ReplyDelivery) -> ReplyDelivery | None:
     """Return a reply's state after a record, given its state before it.
 
     A process may send when its own `begun` is the state. A later `begun` counts only after the
@@ -78,7 +78,7 @@ def fold(present: Delivery | None, record: Delivery) -> Delivery | None:
     return record if record.attempt >= present.attempt else present
 
 
-def may_send(present: Delivery | None, process: str, attempt: int) -> bool:
+def may_send(present: ReplyDelivery | None, process: str, attempt: int) -> bool:
     """Say whether this attempt of this process is the one that may send."""
     return (
         present is not None

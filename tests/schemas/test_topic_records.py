@@ -14,7 +14,7 @@ from schemas.message import Party
 from schemas.outcome import Outcome, Reply
 from schemas.state.conversation import ConversationState
 from schemas.state.cursor import Cursor
-from schemas.state.delivery import Delivery
+from schemas.state.delivery import ReplyDelivery
 from schemas.state.link import Link
 from schemas.state.waiting import CLOSED, WaitingMessage
 from schemas.topics import AnyTopic, Topic
@@ -58,7 +58,7 @@ _REPLY = Reply(
     text="Merhaba",
     at=NOW,
 )
-_DELIVERY = Delivery(
+_DELIVERY = ReplyDelivery(
     reply="r1",
     state="begun",
     attempt=3,

@@ -28,7 +28,7 @@ from schemas.state.link import Link, pair
 from tests.support.desk.open_queue import Published, open_desk_queue, redis, server
 from tests.support.messages import NOW, message, policy
 from tests.support.personal_numbers import CARD, IBAN, IDENTITY
-from workers.console.api import Api
+from workers.console.api import ConsoleApi
 from workers.console.app import app
 from workers.desk.commands import Desk
 from workers.desk_queue.values import QueuedMessage
@@ -167,7 +167,7 @@ async def api(recorded: Engine, redis: "Redis[bytes]", tmp_path: Any) -> Any:
         publisher=Published(desk_queue),
         clock=SystemClock(),
     )  # type: ignore[arg-type]
-    return Api(settings=settings, desk=desk, store=recorded, trial=_trial)
+    return ConsoleApi(settings=settings, desk=desk, store=recorded, trial=_trial)
 
 
 def _trial(text: str) -> Any:

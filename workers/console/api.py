@@ -71,7 +71,7 @@ because a stage imports no other stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Api:
+class ConsoleApi:
     """The endpoints of the API, and the questions that the pages share with them."""
 
     settings: Settings
@@ -281,7 +281,7 @@ def _unknown_incident(identifier: str) -> Rejected:
     return Rejected("incident.unknown", f"no incident {identifier!r} is recorded")
 
 
-def routes(api: Api) -> list[Route]:
+def routes(api: ConsoleApi) -> list[Route]:
     """Return the API's routes."""
     return [
         Route("/v1/messages/{id}", api.message, methods=["GET"]),

@@ -26,7 +26,7 @@ from schemas.errors import Retry, Unavailable
 from schemas.http_api.openapi import openapi
 from schemas.publish import PUBLISHED
 from workers.console import session
-from workers.console.api import HANDLERS, Api, StoreAway, routes
+from workers.console.api import HANDLERS, ConsoleApi, StoreAway, routes
 from workers.console.pages.customers import CustomerPages
 from workers.console.pages.desk import DeskPages
 from workers.console.pages.entry import EntryPages
@@ -81,7 +81,7 @@ class _SecurityHeaders:
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
 
 
-def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
+def app(api: ConsoleApi, health: Health, _stop: asyncio.Event) -> Starlette:
     """Return the console as an ASGI application."""
     renderer = Renderer(api.settings)
     errors = ErrorPages(renderer)
@@ -104,7 +104,7 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
     )
 
 
-def _page_routes(api: Api, renderer: Renderer) -> list[Route]:
+def _page_routes(api: ConsoleApi, renderer: Renderer) -> list[Route]:
     """Return the routes of the pages."""
     sign_in = SignInPages(api.settings, renderer)
     flow, messages = FlowPages(api, renderer), MessagePages(api, renderer)
@@ -169,7 +169,7 @@ def own_form(page: server.Endpoint) -> server.Endpoint:
     return endpoint
 
 
-async def _sign_in_by_link(api: Api, request: Request, word: str) -> Response:
+async def _sign_in_by_link(api: ConsoleApi, request: Request, word: str) -> Response:
     """Sign in once by the link of `santral up`, and remove its word from the address."""
     token = api.settings.tokens.console
     if not server.matches_token(word, token) and not await _use_link(api, word):
@@ -180,7 +180,7 @@ async def _sign_in_by_link(api: Api, request: Request, word: str) -> Response:
     return answer
 
 
-async def _use_link(api: Api, word: str) -> bool:
+async def _use_link(api: ConsoleApi, word: str) -> bool:
     """Use a link's word, and say whether it was valid and unused; raise AWAY without Redis."""
     nonce = sign_in_link.read(api.settings.tokens.console, word, SystemClock().now())
     if nonce is None:

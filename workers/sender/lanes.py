@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from schemas.errors import ERROR_TEXT_LIMIT, Retry
 from schemas.outcome import Reply
-from schemas.state.delivery import Delivery
+from schemas.state.delivery import ReplyDelivery
 from workers.actions.protocol import ServerAway
 from workers.actions.registry import AnyAction
 
@@ -214,7 +214,7 @@ def account_of(reply: Reply) -> str:
     return (reply.source.split(":")[1] if ":" in reply.source else "") or "default"
 
 
-def build_parked_reply(partition: int, delivery: Delivery) -> ParkedReply:
+def build_parked_reply(partition: int, delivery: ReplyDelivery) -> ParkedReply:
     """Return the parked reply that a record of deliveries.v1 describes."""
     return ParkedReply(
         due=(delivery.due or delivery.at).timestamp(),

@@ -23,7 +23,7 @@ from runtime.settings.structs import KafkaSettings
 from schemas import envelope, topics
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Rejected, Retry
-from schemas.state.delivery import Delivery, fold
+from schemas.state.delivery import ReplyDelivery, fold
 
 log = get(__name__)
 
@@ -32,7 +32,7 @@ LOOP_WINDOW = timedelta(hours=1)
 MAX_RECORDS = 1000
 """Records applied at a time, so that the event loop stays responsive."""
 
-OnForeign = Callable[[int, Delivery], None]
+OnForeign = Callable[[int, ReplyDelivery], None]
 """Called with the partition and the new state when another process changed a reply."""
 
 
@@ -43,7 +43,7 @@ class RecipientCounts:
         self._times: dict[str, deque[float]] = {}
         self._next: dict[int, int] = {}
 
-    def add(self, partition: int, offset: int, record: Delivery) -> int:
+    def add(self, partition: int, offset: int, record: ReplyDelivery) -> int:
         """Count a record once, even if it is read again.
 
         Return its rank among the recipient's first tries of the hour, or 0 if it is not one.
@@ -77,7 +77,7 @@ class DeliveryTable:
     """The states of the replies of one partition, according to the log."""
 
     def __init__(self) -> None:
-        self.open: dict[str, tuple[int, Delivery]] = {}
+        self.open: dict[str, tuple[int, ReplyDelivery]] = {}
         """The last position and the state of each unfinished reply, in the order of the log."""
         self.finished: dict[str, float] = {}
         """The finished replies, with the time of their end in seconds since 1970."""
@@ -87,7 +87,7 @@ class DeliveryTable:
         entry = self.open.get(reply)
         return None if entry is None else entry[0]
 
-    def state(self, reply: str) -> Delivery | None:
+    def state(self, reply: str) -> ReplyDelivery | None:
         """Return the state of an unfinished reply."""
         entry = self.open.get(reply)
         return None if entry is None else entry[1]
@@ -96,7 +96,7 @@ class DeliveryTable:
         """Say whether the log has a record of a reply."""
         return reply in self.open or reply in self.finished
 
-    def apply(self, position: int, record: Delivery) -> Delivery | None:
+    def apply(self, position: int, record: ReplyDelivery) -> ReplyDelivery | None:
         """Add a record; return the reply's new state if the record changed it."""
         if record.reply in self.finished:
             return None
@@ -126,7 +126,7 @@ class DeliveryTable:
             del self.finished[reply]
 
 
-def _without_texts(record: Delivery) -> Delivery:
+def _without_texts(record: ReplyDelivery) -> ReplyDelivery:
     """Return a record without its texts, of which memory would keep many."""
     return msgspec.structs.replace(
         record,
@@ -157,7 +157,7 @@ class DeliveryLog:
         self.process = process
         self.recipients = RecipientCounts()
         self.tables: dict[int, DeliveryTable] = {}
-        self.trying: dict[str, Delivery | None] = {}
+        self.trying: dict[str, ReplyDelivery | None] = {}
         """The states of the replies that this process tries, including those of lost partitions."""
         self.ranks: dict[str, int] = {}
         """The rank of each of those replies among its recipient's replies of the hour."""
@@ -208,7 +208,7 @@ class DeliveryLog:
             if record.value is None:
                 continue
             try:
-                delivery = envelope.decode(Delivery, record.value)
+                delivery = envelope.decode(ReplyDelivery, record.value)
             except Rejected as error:
                 log.warning("record.undecodable", topic=record.topic, text=error.text)
                 continue
@@ -233,7 +233,7 @@ class DeliveryLog:
             elif not future.done():
                 future.set_result(None)
 
-    async def write(self, partition: int, record: Delivery) -> int:
+    async def write(self, partition: int, record: ReplyDelivery) -> int:
         """Write a record; return its offset once all replicas in sync have it, or raise Retry."""
         _, offset = await self._publisher.publish(
             topics.DELIVERIES, record, source="santral/replies", partition=partition

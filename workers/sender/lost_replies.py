@@ -9,7 +9,7 @@ from runtime.bus.partition_reader import RecordReader
 from runtime.health.faults import is_outage
 from runtime.log import get
 from schemas import envelope
-from schemas.state.delivery import Delivery
+from schemas.state.delivery import ReplyDelivery
 from workers.sender.log import DeliveryLog
 from workers.sender.writer import DeliveryWriter
 
@@ -28,7 +28,7 @@ class LostReplies:
     ) -> None:
         self.deliveries, self.writer, self._steps = deliveries, writer, steps
 
-    async def end_patiently(self, partition: int, delivery: Delivery, reason: str) -> None:
+    async def end_patiently(self, partition: int, delivery: ReplyDelivery, reason: str) -> None:
         """End a reply; try again while Kafka is away."""
         while True:
             try:
@@ -39,14 +39,14 @@ class LostReplies:
                     raise
                 await asyncio.sleep(_RETRY_DELAY_S)
 
-    async def end(self, partition: int, delivery: Delivery, reason: str) -> None:
+    async def end(self, partition: int, delivery: ReplyDelivery, reason: str) -> None:
         """Publish the outcome of a reply and its last step, unless it has ended already."""
         table = self.deliveries.tables.get(partition)
         position = table.position(delivery.reply) if table else None
         if position is None:
             return
         record = (await self._steps.read(partition, [position])).get(position)
-        step = delivery if record is None else envelope.decode(Delivery, record.value)
+        step = delivery if record is None else envelope.decode(ReplyDelivery, record.value)
         log.error("reply.gone", id=delivery.reply, offset=delivery.offset)
         if step.conversation:  # steps of earlier versions name no conversation
             await self.writer.publish_lost(step, reason)

@@ -10,7 +10,7 @@ from runtime.health.faults import is_outage
 from runtime.settings.structs import KafkaSettings
 from schemas import envelope
 from schemas.outcome import Reply
-from schemas.state.delivery import Delivery
+from schemas.state.delivery import ReplyDelivery
 from workers.sender.lost_replies import LostReplies
 from workers.sender.partition import ended_replies
 from workers.sender.task_set import TaskSet
@@ -37,9 +37,9 @@ class LostTries:
         self._tasks, self._lost = tasks, lost
         self._deliveries, self._writer = lost.deliveries, lost.writer
         self.lease_s = LEASE_S
-        self._until: dict[tuple[int, str], tuple[Delivery, float]] = {}
+        self._until: dict[tuple[int, str], tuple[ReplyDelivery, float]] = {}
 
-    def watch(self, partition: int, delivery: Delivery) -> None:
+    def watch(self, partition: int, delivery: ReplyDelivery) -> None:
         """Give a try its lease from now on, because the clocks of machines differ."""
         old = (self._clock.now() - delivery.at).total_seconds() > 2 * self.lease_s
         until = self._clock.monotonic() + (0.0 if old else self.lease_s)
@@ -59,7 +59,7 @@ class LostTries:
                 del self._until[partition, reply]
                 self._tasks.spawn(self._end_patiently(partition, delivery))
 
-    async def _end_patiently(self, partition: int, delivery: Delivery) -> None:
+    async def _end_patiently(self, partition: int, delivery: ReplyDelivery) -> None:
         try:
             await self._end(partition, delivery)
         except Exception as error:
@@ -70,7 +70,7 @@ class LostTries:
                 self._clock.monotonic() + _RETRY_DELAY_S,
             )
 
-    async def _end(self, partition: int, delivery: Delivery) -> None:
+    async def _end(self, partition: int, delivery: ReplyDelivery) -> None:
         ended = await ended_replies(self._kafka, partition, delivery.at)
         table = self._deliveries.tables.get(partition)
         present = table.state(delivery.reply) if table else None

@@ -31,7 +31,7 @@ from schemas import envelope, topics
 from schemas.delays import RECONNECT_S
 from schemas.errors import ERROR_TEXT_LIMIT, ConfigError, Problem, Rejected, Retry
 from schemas.outcome import Reply
-from schemas.state.delivery import Delivery
+from schemas.state.delivery import ReplyDelivery
 from workers.actions.registry import for_channel
 from workers.sender.lanes import LoadedReply, build_parked_reply
 from workers.sender.log import DeliveryLog
@@ -270,7 +270,7 @@ class ReplySender:
                 self._resume(partition.number, delivery)
         partition.ready = True
 
-    def _resume(self, number: int, delivery: Delivery) -> None:
+    def _resume(self, number: int, delivery: ReplyDelivery) -> None:
         """Park a reply that waits, or give the process that tries it time to end."""
         if delivery.state == "parked":
             lane = self._rooms.lanes.get(delivery.channel, delivery.account)
@@ -278,7 +278,7 @@ class ReplySender:
         else:
             self.lost.watch(number, delivery)
 
-    def _on_foreign(self, number: int, delivery: Delivery) -> None:
+    def _on_foreign(self, number: int, delivery: ReplyDelivery) -> None:
         if delivery.state == "finished":
             self.lost.forget(number, delivery.reply)
         elif number in self._partitions and self._partitions[number].ready:

@@ -11,7 +11,7 @@ from schemas import topics
 from schemas.base import derived_id
 from schemas.errors import Retry
 from schemas.outcome import Outcome, OutcomeKind, Reply
-from schemas.state.delivery import Delivery, DeliveryState
+from schemas.state.delivery import DeliveryState, ReplyDelivery
 from workers.sender.action_call import SendResult, recipient_hash
 from workers.sender.lanes import LoadedReply, account_of
 from workers.sender.log import DeliveryLog
@@ -40,9 +40,9 @@ class DeliveryWriter:
         due: datetime | None = None,
         reason: str = "",
         result: str = "",
-    ) -> Delivery:
+    ) -> ReplyDelivery:
         """Return the record of a step of a reply."""
-        return Delivery(
+        return ReplyDelivery(
             reply=loaded.reply.id,
             state=state,
             attempt=loaded.attempt,
@@ -63,9 +63,9 @@ class DeliveryWriter:
         """Return the hash by which the loop guard counts a reply's recipient."""
         return recipient_hash(self._key, reply)
 
-    def build_end(self, delivery: Delivery) -> Delivery:
+    def build_end(self, delivery: ReplyDelivery) -> ReplyDelivery:
         """Return the last step of a reply whose outcome is in outcomes.v1."""
-        return Delivery(
+        return ReplyDelivery(
             reply=delivery.reply,
             state="finished",
             attempt=delivery.attempt,
@@ -77,7 +77,7 @@ class DeliveryWriter:
             account=delivery.account,
         )
 
-    async def write(self, partition: int, record: Delivery, *, patient: bool = False) -> int:
+    async def write(self, partition: int, record: ReplyDelivery, *, patient: bool = False) -> int:
         """Write a step and return its offset; repeat it while Kafka is away.
 
         A stop interrupts the wait unless the caller is `patient`.
@@ -107,7 +107,7 @@ class DeliveryWriter:
         outcome = self._outcome(reply, reply.id, kind, reason, text=text)
         await self._publish(outcome, reply.channel)
 
-    async def publish_lost(self, delivery: Delivery, reason: str) -> None:
+    async def publish_lost(self, delivery: ReplyDelivery, reason: str) -> None:
         """Publish the outcome of a reply that replies.v1 no longer has.
 
         `delivery` is a step of the reply that names its conversation. Raises Retry while Kafka is
@@ -118,7 +118,7 @@ class DeliveryWriter:
 
     def _outcome(
         self,
-        source: Reply | Delivery,
+        source: Reply | ReplyDelivery,
         reply: str,
         kind: OutcomeKind,
         reason: str,

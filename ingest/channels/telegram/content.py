@@ -36,7 +36,7 @@ _FILE_FIELDS = (
 )
 
 
-def read_text(message: wire.Message) -> tuple[str, str]:
+def read_text(message: wire.TelegramMessage) -> tuple[str, str]:
     """Return the text and the full text of a message."""
     if message.text is not None:
         return message.text, message.text
@@ -66,7 +66,7 @@ def read_text(message: wire.Message) -> tuple[str, str]:
     return message.caption or "", message.caption or ""
 
 
-def quote_answered(message: wire.Message) -> tuple[str, str]:
+def quote_answered(message: wire.TelegramMessage) -> tuple[str, str]:
     """Return the number of the answered message, and its text as a quotation."""
     answered = message.reply_to_message
     number = str(answered.message_id or "") if answered else ""
@@ -97,7 +97,7 @@ def _bullet_list(title: str, options: tuple[wire.Option, ...]) -> str:
     return "\n".join((title, *(f"- {option.text}" for option in options)))
 
 
-def _coordinates(location: wire.Location | None) -> str:
+def _coordinates(location: wire.TelegramLocation | None) -> str:
     return f"{location.latitude},{location.longitude}" if location else ""
 
 
@@ -135,9 +135,9 @@ def _inline_text(rich_text: object) -> str:
     return ""
 
 
-def list_files(message: wire.Message) -> list[tuple[str, wire.File]]:
+def list_files(message: wire.TelegramMessage) -> list[tuple[str, wire.TelegramFile]]:
     """Return the files of a message with their kinds; of a picture the largest size."""
-    files: list[tuple[str, wire.File]] = []
+    files: list[tuple[str, wire.TelegramFile]] = []
     if message.photo:
         largest = max(message.photo, key=lambda file: parse_size(file.file_size or file.width))
         files.append(("photo", largest))
@@ -149,12 +149,12 @@ def list_files(message: wire.Message) -> list[tuple[str, wire.File]]:
     return files
 
 
-def is_too_large(file: wire.File) -> bool:
+def is_too_large(file: wire.TelegramFile) -> bool:
     """Return whether a file is larger than Telegram lets bots download."""
     return parse_size(file.file_size) > _MAX_DOWNLOAD_BYTES
 
 
-def describe_file(kind: str, file: wire.File) -> Attachment:
+def describe_file(kind: str, file: wire.TelegramFile) -> Attachment:
     """Return the attachment of a file, before its content is fetched."""
     mime = file.mime_type or _TYPE_OF_KIND.get(kind, "application/octet-stream")
     if kind == "sticker" and (file.is_animated or file.is_video):

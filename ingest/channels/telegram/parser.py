@@ -34,7 +34,7 @@ def parse_update(delivery: Delivery, context: Context[Account]) -> Parsed:
     if not (original or edit):
         raise Rejected("json.invalid", "an update without a message")
     return _parse_message(
-        original or edit or wire.Message(),
+        original or edit or wire.TelegramMessage(),
         delivery,
         context,
         edited=original is None,
@@ -43,7 +43,7 @@ def parse_update(delivery: Delivery, context: Context[Account]) -> Parsed:
 
 
 def _parse_message(
-    message: wire.Message,
+    message: wire.TelegramMessage,
     delivery: Delivery,
     context: Context[Account],
     *,
@@ -93,7 +93,7 @@ def _parse_message(
 
 
 def _parse_tap(tap: wire.CallbackQuery, delivery: Delivery, context: Context[Account]) -> Parsed:
-    message = tap.message or wire.Message(chat=wire.Chat(id=tap.sender.id))
+    message = tap.message or wire.TelegramMessage(chat=wire.TelegramChat(id=tap.sender.id))
     rows = message.reply_markup.inline_keyboard if message.reply_markup else ()
     label = next((b.text for row in rows for b in row if b.callback_data == tap.data), "")
     if not tap.id:
@@ -121,7 +121,7 @@ def _parse_deletion(
 ) -> Parsed:
     if not deletion.message_ids:
         raise Rejected("json.invalid", "a deletion that names no message")
-    message = wire.Message(
+    message = wire.TelegramMessage(
         chat=deletion.chat,
         business_connection_id=deletion.business_connection_id,
         message_id=deletion.message_ids[0],
@@ -141,7 +141,7 @@ def _parse_deletion(
     return Parsed(message=result)
 
 
-def _native_id(message: wire.Message) -> str:
+def _native_id(message: wire.TelegramMessage) -> str:
     """Return the id of a message, which differs between a business chat and the bot's own chat."""
     number = str(message.message_id)
     if number == "0":
@@ -151,18 +151,18 @@ def _native_id(message: wire.Message) -> str:
     return f"{business}:{chat_id}" if business else chat_id
 
 
-def _is_public(message: wire.Message) -> bool:
+def _is_public(message: wire.TelegramMessage) -> bool:
     return message.direct_messages_topic is None and message.chat.type in _SHARED_CHATS
 
 
-def _thread(message: wire.Message) -> str:
+def _thread(message: wire.TelegramMessage) -> str:
     if message.direct_messages_topic:
         return f"dm{message.direct_messages_topic.topic_id}"
     # In a group without topics a thread is a chain of answers, which changes within a conversation.
     return str(message.message_thread_id or "") if message.is_topic_message else ""
 
 
-def _root(message: wire.Message) -> str:
+def _root(message: wire.TelegramMessage) -> str:
     """Return the root of a conversation: in a shared chat every sender has one."""
     if message.chat.type not in _SHARED_CHATS:
         return _reply_address(message)
@@ -170,11 +170,11 @@ def _root(message: wire.Message) -> str:
     return f"{_reply_address(message)}/{sender.id if sender else ''}"
 
 
-def _reply_address(message: wire.Message) -> str:
+def _reply_address(message: wire.TelegramMessage) -> str:
     return f"{message.chat.id}/{_thread(message)}/{message.business_connection_id or ''}"
 
 
-def _sender(message: wire.Message) -> Party:
+def _sender(message: wire.TelegramMessage) -> Party:
     user = message.sender
     # A person who writes as a channel has a placeholder as sender, the same for all of them.
     if user is None or message.sender_chat is not None:
@@ -186,7 +186,7 @@ def _sender(message: wire.Message) -> Party:
     return Party(name=name or user.username or "", handles=(handle, *_own_phone(message, user)))
 
 
-def _own_phone(message: wire.Message, user: wire.User) -> tuple[Handle, ...]:
+def _own_phone(message: wire.TelegramMessage, user: wire.TelegramUser) -> tuple[Handle, ...]:
     """Return the phone number of a user who shares the contact of the user's own account."""
     contact = message.contact
     if not contact or not contact.phone_number or contact.user_id is None:

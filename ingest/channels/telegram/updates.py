@@ -150,10 +150,12 @@ def _reason_to_ignore(update: wire.Update, body: bytes) -> str:
     """Return why an update is not a customer's message, empty for a customer's message."""
     if update.deleted_business_messages or update.callback_query:
         return ""
-    kind = next((k for k in MESSAGE_UPDATES if isinstance(getattr(update, k), wire.Message)), None)
+    kind = next(
+        (k for k in MESSAGE_UPDATES if isinstance(getattr(update, k), wire.TelegramMessage)), None
+    )
     if kind is None:
         return "other_kind"
-    message: wire.Message = getattr(update, kind)
+    message: wire.TelegramMessage = getattr(update, kind)
     if kind.endswith("business_message") and _is_from_owner(message):
         return "echo"
     if message.is_automatic_forward:
@@ -170,7 +172,7 @@ def _reason_to_ignore(update: wire.Update, body: bytes) -> str:
     return ""
 
 
-def _is_from_owner(message: wire.Message) -> bool:
+def _is_from_owner(message: wire.TelegramMessage) -> bool:
     """Return whether the owner of a business chat wrote a message, or a bot for the owner."""
     if is_present(message.sender_business_bot):
         return True

@@ -9,7 +9,7 @@ from ingest.parsing.json_values import Text
 from schemas.base import Record
 
 
-class User(Record, frozen=True, kw_only=True):
+class TelegramUser(Record, frozen=True, kw_only=True):
     """A person or a bot."""
 
     id: Text = ""
@@ -20,7 +20,7 @@ class User(Record, frozen=True, kw_only=True):
     language_code: str | None = ""
 
 
-class Chat(Record, frozen=True, kw_only=True):
+class TelegramChat(Record, frozen=True, kw_only=True):
     """A private chat, a group or a channel."""
 
     id: Text = ""
@@ -29,7 +29,7 @@ class Chat(Record, frozen=True, kw_only=True):
     username: str | None = ""
 
 
-class File(Record, frozen=True, kw_only=True):
+class TelegramFile(Record, frozen=True, kw_only=True):
     """A file at Telegram, without its thumbnails."""
 
     file_id: str = ""
@@ -42,7 +42,7 @@ class File(Record, frozen=True, kw_only=True):
     is_video: bool = False
 
 
-class Contact(Record, frozen=True, kw_only=True):
+class SharedContact(Record, frozen=True, kw_only=True):
     """A shared contact, which is the sender's own when `user_id` is the sender's."""
 
     phone_number: str | None = ""
@@ -52,7 +52,7 @@ class Contact(Record, frozen=True, kw_only=True):
     vcard: str | None = ""
 
 
-class Location(Record, frozen=True, kw_only=True):
+class TelegramLocation(Record, frozen=True, kw_only=True):
     """A point on the map."""
 
     latitude: Text = ""
@@ -64,7 +64,7 @@ class Venue(Record, frozen=True, kw_only=True):
 
     title: str | None = ""
     address: str | None = ""
-    location: Location | None = None
+    location: TelegramLocation | None = None
 
 
 class InlineKeyboardButton(Record, frozen=True, kw_only=True):
@@ -133,16 +133,16 @@ class Checklist(Record, frozen=True, kw_only=True):
     tasks: tuple[Option, ...] = ()
 
 
-class Message(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
+class TelegramMessage(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     """A message."""
 
     message_id: Text = ""
     message_thread_id: Text = None
     is_topic_message: bool = False
     business_connection_id: str | None = None
-    sender: User | None = None
-    sender_chat: Chat | None = None
-    chat: Chat = Chat()
+    sender: TelegramUser | None = None
+    sender_chat: TelegramChat | None = None
+    chat: TelegramChat = TelegramChat()
     date: Text = None
     edit_date: Text = None
     forward_origin: msgspec.Raw = msgspec.Raw()
@@ -159,17 +159,17 @@ class Message(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     text: str | None = None
     caption: str | None = None
     rich_message: RichMessage | None = None
-    photo: tuple[File, ...] = ()
-    document: File | None = None
-    video: File | None = None
-    audio: File | None = None
-    voice: File | None = None
-    video_note: File | None = None
-    animation: File | None = None
-    live_photo: File | None = None
-    sticker: File | None = None
-    contact: Contact | None = None
-    location: Location | None = None
+    photo: tuple[TelegramFile, ...] = ()
+    document: TelegramFile | None = None
+    video: TelegramFile | None = None
+    audio: TelegramFile | None = None
+    voice: TelegramFile | None = None
+    video_note: TelegramFile | None = None
+    animation: TelegramFile | None = None
+    live_photo: TelegramFile | None = None
+    sticker: TelegramFile | None = None
+    contact: SharedContact | None = None
+    location: TelegramLocation | None = None
     venue: Venue | None = None
 
 
@@ -177,8 +177,8 @@ class CallbackQuery(Record, frozen=True, kw_only=True, rename={"sender": "from"}
     """A tap on one of our buttons."""
 
     id: str = ""
-    sender: User = User()
-    message: Message | None = None
+    sender: TelegramUser = TelegramUser()
+    message: TelegramMessage | None = None
     data: str | None = ""
 
 
@@ -186,7 +186,7 @@ class BusinessMessagesDeleted(Record, frozen=True, kw_only=True):
     """The numbers of the messages that somebody deleted in a business chat."""
 
     business_connection_id: str | None = None
-    chat: Chat = Chat()
+    chat: TelegramChat = TelegramChat()
     message_ids: tuple[Text, ...] = ()
 
 
@@ -194,11 +194,11 @@ class Update(Record, frozen=True, kw_only=True):
     """One update, with an id and the object of its kind."""
 
     update_id: int
-    message: Message | None = None
-    edited_message: Message | None = None
-    business_message: Message | None = None
-    edited_business_message: Message | None = None
-    guest_message: Message | None = None
+    message: TelegramMessage | None = None
+    edited_message: TelegramMessage | None = None
+    business_message: TelegramMessage | None = None
+    edited_business_message: TelegramMessage | None = None
+    guest_message: TelegramMessage | None = None
     deleted_business_messages: BusinessMessagesDeleted | None = None
     callback_query: CallbackQuery | None = None
 

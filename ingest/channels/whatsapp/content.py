@@ -14,7 +14,7 @@ from schemas.message import Attachment
 _FILE_FIELDS = ("image", "video", "document", "audio", "sticker")
 
 
-def read_text(message: wire.Message) -> tuple[str, str]:
+def read_text(message: wire.WhatsAppMessage) -> tuple[str, str]:
     """Return the text and the full text of a message."""
     text, full_text = _content(message)
     if message.referral and not full_text:
@@ -26,7 +26,7 @@ def read_text(message: wire.Message) -> tuple[str, str]:
     return text, full_text or text
 
 
-def _content(message: wire.Message) -> tuple[str, str]:
+def _content(message: wire.WhatsAppMessage) -> tuple[str, str]:
     """Return the text of a message's kind, and the full text where the kind has more."""
     if message.text:
         return message.text.body, ""
@@ -54,11 +54,11 @@ def _chosen(interactive: wire.Interactive) -> tuple[str, str]:
         answers = form.response_json
         shown = answers if isinstance(answers, str) else msgspec.json.encode(answers).decode()
         return form.body or "", shown
-    reply = interactive.button_reply or interactive.list_reply or wire.Reply()
+    reply = interactive.button_reply or interactive.list_reply or wire.InteractiveReply()
     return "\n".join(t for t in (reply.title, reply.description) if t), ""
 
 
-def _location_text(location: wire.Location) -> tuple[str, str]:
+def _location_text(location: wire.WhatsAppLocation) -> tuple[str, str]:
     text = ", ".join(t for t in (location.name, location.address) if t)
     return text, f"{text} ({location.latitude},{location.longitude})".strip()
 
@@ -100,13 +100,13 @@ def _contact_line(contact: wire.ContactCard) -> str:
     return ", ".join(detail for detail in details if detail)
 
 
-def list_files(message: wire.Message) -> list[tuple[str, wire.File]]:
+def list_files(message: wire.WhatsAppMessage) -> list[tuple[str, wire.WhatsAppFile]]:
     """Return the files of a message with their kinds."""
     files = ((kind, getattr(message, kind)) for kind in _FILE_FIELDS)
     return [(kind, file) for kind, file in files if file is not None]
 
 
-def describe_file(kind: str, file: wire.File) -> Attachment:
+def describe_file(kind: str, file: wire.WhatsAppFile) -> Attachment:
     """Return the attachment of a file, before its content is fetched."""
     mime = file.mime_type.partition(";")[0].strip() or "application/octet-stream"
     name = file.filename or f"{'voice' if file.voice else kind}.{mime.rpartition('/')[2]}"

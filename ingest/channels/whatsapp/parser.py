@@ -32,8 +32,8 @@ class _Sender(NamedTuple):
 def parse_message(delivery: Delivery, context: Context[Account]) -> Parsed:
     """Return the Message of an archived one; raise Rejected."""
     archived = decode_json(wire.ArchivedMessage, delivery.raw)
-    message = decode_json(wire.Message, archived.message)
-    sender = _sender_of(message, decode_json(tuple[wire.Contact, ...], archived.contacts))
+    message = decode_json(wire.WhatsAppMessage, archived.message)
+    sender = _sender_of(message, decode_json(tuple[wire.WhatsAppContact, ...], archived.contacts))
     business = str(archived.metadata.phone_number_id or "")
     sent_at = parse_time(message.timestamp)
     group = message.group_id or ""
@@ -70,7 +70,9 @@ def parse_message(delivery: Delivery, context: Context[Account]) -> Parsed:
     return Parsed(message=result, media=media)
 
 
-def _sender_of(message: wire.Message, contacts: tuple[wire.Contact, ...]) -> _Sender:
+def _sender_of(
+    message: wire.WhatsAppMessage, contacts: tuple[wire.WhatsAppContact, ...]
+) -> _Sender:
     """Return the sender of a message; raise Rejected when it has no number and no user id."""
     number = str(message.sender or "")
     contact = _contact_of(message, number, contacts)
@@ -79,14 +81,14 @@ def _sender_of(message: wire.Message, contacts: tuple[wire.Contact, ...]) -> _Se
     numbers = [n for n in (number, str(contact.wa_id or "")) if n and n != user_id]
     if not user_id and not numbers:
         raise Rejected("json.invalid", "a message without a sender: no from, no user id")
-    profile = contact.profile or wire.Profile()
+    profile = contact.profile or wire.ContactProfile()
     name = profile.name or profile.username or ""
     return _Sender(number=numbers[0] if numbers else "", user_id=user_id, name=name)
 
 
 def _contact_of(
-    message: wire.Message, number: str, contacts: tuple[wire.Contact, ...]
-) -> wire.Contact:
+    message: wire.WhatsAppMessage, number: str, contacts: tuple[wire.WhatsAppContact, ...]
+) -> wire.WhatsAppContact:
     for contact in contacts:
         if number and number in (str(contact.wa_id or ""), contact.user_id):
             return contact
@@ -95,7 +97,7 @@ def _contact_of(
             return contact
     # Without a match the only contact is the sender, except in a group.
     is_only = len(contacts) == 1 and not (number and message.group_id)
-    return contacts[0] if is_only else wire.Contact()
+    return contacts[0] if is_only else wire.WhatsAppContact()
 
 
 def _party(sender: _Sender) -> Party:
@@ -111,12 +113,12 @@ def _recipients(metadata: wire.Metadata) -> tuple[Party, ...]:
     return (Party(handles=(Handle(kind="phone", value=f"+{digits}"),)),) if digits else ()
 
 
-def _is_forwarded(message: wire.Message) -> bool:
+def _is_forwarded(message: wire.WhatsAppMessage) -> bool:
     context = message.context
     return context is not None and (context.forwarded or context.frequently_forwarded)
 
 
-def _event(message: wire.Message, delivery: Delivery) -> Event | None:
+def _event(message: wire.WhatsAppMessage, delivery: Delivery) -> Event | None:
     """Return the reaction, edit or deletion in a message; raise Rejected without its object."""
     kinds: tuple[tuple[Literal["edited", "deleted", "reaction"], str], ...] = (
         ("reaction", message.reaction.message_id if message.reaction else ""),

@@ -18,17 +18,17 @@ class Metadata(Record, frozen=True, kw_only=True):
     phone_number_id: Text = ""
 
 
-class Profile(Record, frozen=True, kw_only=True):
+class ContactProfile(Record, frozen=True, kw_only=True):
     """The names that a person chose."""
 
     name: str | None = ""
     username: str | None = ""
 
 
-class Contact(Record, frozen=True, kw_only=True):
+class WhatsAppContact(Record, frozen=True, kw_only=True):
     """A sender, with a stable `user_id` and a number `wa_id` that may be absent."""
 
-    profile: Profile | None = None
+    profile: ContactProfile | None = None
     wa_id: Text = ""
     user_id: str | None = ""
 
@@ -57,7 +57,7 @@ class TextBody(Record, frozen=True, kw_only=True):
     body: str = ""
 
 
-class File(Record, frozen=True, kw_only=True):
+class WhatsAppFile(Record, frozen=True, kw_only=True):
     """A file at Meta."""
 
     id: Text = ""
@@ -68,7 +68,7 @@ class File(Record, frozen=True, kw_only=True):
     voice: bool = False
 
 
-class Reply(Record, frozen=True, kw_only=True):
+class InteractiveReply(Record, frozen=True, kw_only=True):
     """The button or the list row that a person chose, or the answers of a form."""
 
     title: str = ""
@@ -82,12 +82,12 @@ class Interactive(Record, frozen=True, kw_only=True):
     """The answer to an interactive message."""
 
     type: str = ""
-    button_reply: Reply | None = None
-    list_reply: Reply | None = None
-    nfm_reply: Reply | None = None
+    button_reply: InteractiveReply | None = None
+    list_reply: InteractiveReply | None = None
+    nfm_reply: InteractiveReply | None = None
 
 
-class Location(Record, frozen=True, kw_only=True):
+class WhatsAppLocation(Record, frozen=True, kw_only=True):
     """A point on the map, perhaps with a name and an address."""
 
     latitude: Text = ""
@@ -178,9 +178,9 @@ class EditedMessage(Record, frozen=True, kw_only=True):
 
     type: str = ""
     text: TextBody | None = None
-    image: File | None = None
-    video: File | None = None
-    document: File | None = None
+    image: WhatsAppFile | None = None
+    video: WhatsAppFile | None = None
+    document: WhatsAppFile | None = None
 
 
 class OriginalMessage(Record, frozen=True, kw_only=True):
@@ -211,7 +211,7 @@ class MessageError(Record, frozen=True, kw_only=True):
     title: str | None = ""
 
 
-class Message(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
+class WhatsAppMessage(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     """One message."""
 
     id: str
@@ -223,14 +223,14 @@ class Message(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     group_id: str | None = ""
     context: MessageContext | None = None
     text: TextBody | None = None
-    image: File | None = None
-    video: File | None = None
-    document: File | None = None
-    audio: File | None = None
-    sticker: File | None = None
-    button: Reply | None = None
+    image: WhatsAppFile | None = None
+    video: WhatsAppFile | None = None
+    document: WhatsAppFile | None = None
+    audio: WhatsAppFile | None = None
+    sticker: WhatsAppFile | None = None
+    button: InteractiveReply | None = None
     interactive: Interactive | None = None
-    location: Location | None = None
+    location: WhatsAppLocation | None = None
     contacts: tuple[ContactCard, ...] = ()
     order: Order | None = None
     reaction: Reaction | None = None

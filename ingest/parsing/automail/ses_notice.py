@@ -49,23 +49,23 @@ class _CommonHeaders(Record, frozen=True, kw_only=True, rename="camel"):
     message_id: str = ""
 
 
-class _Mail(Record, frozen=True, kw_only=True, rename="camel"):
+class _SentMail(Record, frozen=True, kw_only=True, rename="camel"):
     message_id: str = ""
     destination: tuple[str, ...] = ()
     common_headers: _CommonHeaders = _CommonHeaders()
     headers: tuple[_Header, ...] = ()
 
 
-class _Notice(Record, frozen=True, kw_only=True, rename="camel"):
+class _SesNotice(Record, frozen=True, kw_only=True, rename="camel"):
     notification_type: str = ""
     event_type: str = ""
     bounce: _Event = _Event()
     delivery_delay: _Event = _Event()
     reject: _Event = _Event()
-    mail: _Mail = _Mail()
+    mail: _SentMail = _SentMail()
 
 
-class _Envelope(Record, frozen=True, kw_only=True, rename="pascal"):
+class _SnsEnvelope(Record, frozen=True, kw_only=True, rename="pascal"):
     message: str = ""
 
 
@@ -85,7 +85,7 @@ def read_notice(mail: Mail) -> Automatic | None:
     return Automatic(kind="bounce", evidence=evidence, bounce=_bounce(notice, kind))
 
 
-def _notice(text: str) -> _Notice | None:
+def _notice(text: str) -> _SesNotice | None:
     start = text.find("{")
     if start < 0:
         return None
@@ -93,8 +93,10 @@ def _notice(text: str) -> _Notice | None:
     for body in (text[start:], _FOLD.sub("", text[start:]), text[start:].replace("\n", "")):
         end = body.find("\n--\n")
         document = body[: body.rfind("}", 0, end if end >= 0 else None) + 1]
-        envelope = _decode(_Envelope, document)
-        notice = _decode(_Notice, envelope.message if envelope and envelope.message else document)
+        envelope = _decode(_SnsEnvelope, document)
+        notice = _decode(
+            _SesNotice, envelope.message if envelope and envelope.message else document
+        )
         if notice is not None:
             return notice
     return None
@@ -114,7 +116,7 @@ def _address(text: str) -> str:
     return named or header.normalize_address(text)
 
 
-def _bounce(notice: _Notice, kind: str) -> Bounce | None:
+def _bounce(notice: _SesNotice, kind: str) -> Bounce | None:
     delayed = kind == "DeliveryDelay"
     event = notice.delivery_delay if delayed else notice.bounce
     listed = event.delayed_recipients if delayed else event.bounced_recipients
@@ -136,7 +138,7 @@ def _bounce(notice: _Notice, kind: str) -> Bounce | None:
     )
 
 
-def _original(mail: _Mail) -> str | None:
+def _original(mail: _SentMail) -> str | None:
     """Return the Message-ID that we gave the mail; SES changes it on the way."""
     headers: Mapping[str, str] = {h.name.lower(): h.value for h in mail.headers}
     for value in (headers.get("message-id", ""), mail.common_headers.message_id):

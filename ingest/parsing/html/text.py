@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ingest.parsing.html.page import BLOCKS, PARAGRAPHS, Page
-from ingest.parsing.html.tokens import Token, tokenize
+from ingest.parsing.html.tokens import HtmlToken, tokenize
 
 MAX_LAID_OUT_CHARS = 2 * 1024 * 1024
 """A longer HTML only loses its tags, and is not laid out."""
@@ -50,7 +50,7 @@ def to_text(html: str, *, laid_out: bool = True) -> str:
     )
 
 
-def _lay_out(document: Iterable[Token]) -> str:
+def _lay_out(document: Iterable[HtmlToken]) -> str:
     page = Page()
     for token in document:
         if token.kind == "text":
@@ -62,7 +62,7 @@ def _lay_out(document: Iterable[Token]) -> str:
     return page.text()
 
 
-def _visible_tokens(document: list[Token]) -> Iterator[Token]:
+def _visible_tokens(document: list[HtmlToken]) -> Iterator[HtmlToken]:
     """Yield the tokens outside of hidden elements."""
     hidden, index = _hidden_ranges(document), 0
     while index < len(document):
@@ -73,7 +73,7 @@ def _visible_tokens(document: list[Token]) -> Iterator[Token]:
         index += 1
 
 
-def _hidden_ranges(document: list[Token]) -> dict[int, int]:
+def _hidden_ranges(document: list[HtmlToken]) -> dict[int, int]:
     """Return start and end of each hidden element; one that never closes hides nothing."""
     ranges: dict[int, int] = {}
     opened: dict[str, list[tuple[int, bool]]] = {}

@@ -25,7 +25,7 @@ _ZEROS = re.compile(r"&#0++(?=[0-9])")
 _HUGE = re.compile(r"&#[0-9]{8,};?")
 
 
-class Token(NamedTuple):
+class HtmlToken(NamedTuple):
     """A text, or the start or the end of an element.
 
     `kind` is text, start or end. `name` is the element's name in lower case, empty for a text.
@@ -37,7 +37,7 @@ class Token(NamedTuple):
     value: str
 
 
-def tokenize(html: str) -> Iterator[Token]:
+def tokenize(html: str) -> Iterator[HtmlToken]:
     """Yield the texts and tags of a document."""
     position, unclosed = 0, set[str]()
     text_start = 0
@@ -54,14 +54,14 @@ def tokenize(html: str) -> Iterator[Token]:
             name, end_tag = (match[2] or "").lower(), bool(match[1])
             attributes = match[3] or match[4] or ""
         if start > text_start:
-            yield Token("text", "", resolve(html[text_start:start]))
+            yield HtmlToken("text", "", resolve(html[text_start:start]))
         if name in UNSHOWN:
             after = after if end_tag else _content_end(html, after, name, unclosed)
         elif name:
-            yield Token("end" if end_tag else "start", name, attributes)
+            yield HtmlToken("end" if end_tag else "start", name, attributes)
         position = text_start = after
     if text_start < len(html):
-        yield Token("text", "", resolve(html[text_start:]))
+        yield HtmlToken("text", "", resolve(html[text_start:]))
 
 
 def resolve(text: str) -> str:

@@ -75,7 +75,7 @@ def parse_message(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Identity:
+class MessageIds:
     """The Message-IDs of a mail, and of the mails that it answers.
 
     `native` has its angle brackets, or is a hash of the mail when `made_up`.
@@ -97,7 +97,7 @@ class Identity:
         return self.thread[-10:] if self.made_up else (*self.thread[-10:], self.native)
 
 
-def _cut_text(mail: Mail, identity: Identity) -> tuple[str, tuple[str, ...]]:
+def _cut_text(mail: Mail, identity: MessageIds) -> tuple[str, tuple[str, ...]]:
     """Return the text within TEXT_LIMIT, and the codes of all repairs."""
     text = mail.text.strip("\n")
     repaired = [*mail.repaired, *(["mail.no_message_id"] if identity.made_up else [])]
@@ -123,7 +123,7 @@ def _own_text(
 
 def identify(
     mail: Mail, raw: bytes, account: str, mailbox: str, recipients: tuple[Party, ...]
-) -> Identity:
+) -> MessageIds:
     """Return the ids in a mail's headers; without a Message-ID the id is a hash of its bytes."""
     own = header.parse_message_ids(mail.raw("message-id") or b"")
     # "<shop@ornek.example>" in an In-Reply-To is a mailbox and not a mail. As an id it would put
@@ -133,7 +133,7 @@ def identify(
         tuple(i for i in header.parse_message_ids(value) if i[1:-1].lower() not in boxes)
         for value in (mail.all("references"), mail.raw("in-reply-to") or b"")
     )
-    return Identity(
+    return MessageIds(
         native=own[0] if own else _hash_id(mail, account, mailbox, raw),
         made_up=not own,
         references=references,
@@ -161,7 +161,7 @@ def _hash_id(mail: Mail, account: str, mailbox: str, raw: bytes) -> str:
 
 
 def choose_conversation(
-    brand: str, identity: Identity, key: bytes, returned: str | None = None
+    brand: str, identity: MessageIds, key: bytes, returned: str | None = None
 ) -> str:
     """Return the conversation of our own signed token, else of the thread's first mail.
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from ingest.parsing.automail.detection import wants_no_answer
 from ingest.parsing.mail.author import find_author
-from ingest.parsing.mail.message import CHANNEL, Identity, choose_conversation, identify
+from ingest.parsing.mail.message import CHANNEL, MessageIds, choose_conversation, identify
 from ingest.parsing.mime import header
 from ingest.parsing.mime.parsed_mail import Mail
 from schemas.base import message_id
@@ -113,10 +113,10 @@ def _plain_sender(mail: Mail) -> Party:
     return Party(name=_plain(mail.raw("from") or b"")[:200])
 
 
-def _plain_identity(mail: Mail, raw: bytes) -> Identity:
+def _plain_identity(mail: Mail, raw: bytes) -> MessageIds:
     match = re.search(rb"<[^<>\s]{1,900}>", mail.raw("message-id") or b"")
     native = match[0].decode("utf-8", "replace") if match else f"sha256:{sha256(raw).hexdigest()}"
-    return Identity(native=native, made_up=match is None, references=(), parents=())
+    return MessageIds(native=native, made_up=match is None, references=(), parents=())
 
 
 def _plain(value: bytes) -> str:

@@ -21,7 +21,7 @@ MAX_CONTINUATION_CHARS = 200
 _ADDRESS_LINE = re.compile(r"\s{0,20}<[^<>\s@]{1,64}@[^<>\s]{1,200}>[;,]?\s*$")
 
 
-class Head(NamedTuple):
+class QuoteHead(NamedTuple):
     """A head, which is `lines[first:after]`; its kind is sentence, original, forwarded or block."""
 
     first: int
@@ -200,7 +200,7 @@ def has_address(fields: dict[str, str]) -> bool:
     return any(_ADDRESS.search(fields.get(key, "")[:400]) for key in ("from", "to", "cc"))
 
 
-def find_head(lines: list[str], index: int, *, is_reply: bool, quotes: Quotes) -> Head | None:
+def find_head(lines: list[str], index: int, *, is_reply: bool, quotes: Quotes) -> QuoteHead | None:
     """Return the head of a quoted mail that begins at a line."""
     line = lines[index]
     if not line.strip():
@@ -211,22 +211,24 @@ def find_head(lines: list[str], index: int, *, is_reply: bool, quotes: Quotes) -
     if is_reply and (block := read_block(lines, index)) is not None:
         after, fields = block
         if is_certain(fields):
-            return Head(index, after, "block")
+            return QuoteHead(index, after, "block")
     return _sentence_head(lines, index, is_reply=is_reply, quotes=quotes)
 
 
 def _titled_head(
     lines: list[str], index: int, title: str, *, is_reply: bool, quotes: Quotes
-) -> Head | None:
+) -> QuoteHead | None:
     below = quotes.next_line(index + 1)
     block = read_block(lines, below) if below is not None else None
     after = block[0] if block and len(block[1]) >= 2 else index + 1
     if is_reply or quotes.is_quoted_below(after) or (block and is_certain(block[1])):
-        return Head(index, after, title)
+        return QuoteHead(index, after, title)
     return None
 
 
-def _sentence_head(lines: list[str], index: int, *, is_reply: bool, quotes: Quotes) -> Head | None:
+def _sentence_head(
+    lines: list[str], index: int, *, is_reply: bool, quotes: Quotes
+) -> QuoteHead | None:
     """Find "On … wrote:", "… tarihinde … yazdı:" and the like, in one line or several."""
     if len(lines[index]) > MAX_HEAD_CHARS or not (is_reply or quotes.has_any):
         return None
@@ -251,7 +253,7 @@ def _sentence_head(lines: list[str], index: int, *, is_reply: bool, quotes: Quot
             continue
         below = quotes.is_quoted_below(last + 1)
         if (below or is_reply) and is_head(sentence, starts=bool(opened or named), quoted=below):
-            return Head(index, last + 1, "sentence")
+            return QuoteHead(index, last + 1, "sentence")
     return None
 
 

@@ -27,7 +27,7 @@ from ingest.parsing.mime.payload import (
 )
 from ingest.parsing.mime.repair import repair_mail
 from ingest.parsing.mime.structure import (
-    Entity,
+    MimeEntity,
     guess_separator,
     read_entity,
     separator_of,
@@ -98,7 +98,7 @@ class _Reader:
         """Return the texts of the calendars, for a mail without other text."""
         return [_Piece(text, html=False) for text in self._calendars if text]
 
-    def read(self, entity: Entity, depth: int) -> list[_Piece]:
+    def read(self, entity: MimeEntity, depth: int) -> list[_Piece]:
         """Return the texts of a part and of all parts in it."""
         self._parts += 1
         children = self._children(entity)
@@ -122,7 +122,7 @@ class _Reader:
             return _best(branches)
         return [piece for branch in branches for piece in branch]
 
-    def _children(self, entity: Entity) -> Iterable[Entity] | None:
+    def _children(self, entity: MimeEntity) -> Iterable[MimeEntity] | None:
         """Return the parts of a multipart, None for a leaf; guess a missing or wrong boundary."""
         if entity.kind in smime.TYPES or file_name(entity).lower().endswith(".p7m"):
             return self._unwrap_signed(entity)
@@ -133,16 +133,16 @@ class _Reader:
             return split_parts(entity, separator)
         self._mail.repaired.append("mime.no_parts")
         body = self._payload(entity)
-        decoded = Entity(entity.headers, body, 0, len(body))
+        decoded = MimeEntity(entity.headers, body, 0, len(body))
         separator = separator_of(decoded) or guess_separator(decoded)
         return split_parts(decoded, separator) if separator else None
 
-    def _payload(self, entity: Entity) -> bytes:
+    def _payload(self, entity: MimeEntity) -> bytes:
         data, repaired = decode_payload(entity)
         self._mail.repaired += repaired
         return data
 
-    def _unwrap_signed(self, entity: Entity) -> list[Entity] | None:
+    def _unwrap_signed(self, entity: MimeEntity) -> list[MimeEntity] | None:
         """Return the mail inside an S/MIME signature; the signed file itself is kept, too."""
         data = self._payload(entity)
         signed = smime.unwrap(data)
@@ -151,7 +151,7 @@ class _Reader:
         self._keep("application/pkcs7-signature", data, file_name(entity) or "smime.p7m")
         return [read_entity(signed)]
 
-    def _leaf(self, entity: Entity, kind: str, *, is_body: bool) -> list[_Piece]:
+    def _leaf(self, entity: MimeEntity, kind: str, *, is_body: bool) -> list[_Piece]:
         """Return the text of a part, or keep its file."""
         name = file_name(entity)
         data = self._payload(entity)
@@ -167,7 +167,7 @@ class _Reader:
         self._has_text = self._has_text or bool(text.strip())
         return [_Piece(text, kind == "text/html")]
 
-    def _file(self, entity: Entity, kind: str, data: bytes, name: str) -> list[_Piece]:
+    def _file(self, entity: MimeEntity, kind: str, data: bytes, name: str) -> list[_Piece]:
         """Keep a file, and return the text of a winmail.dat."""
         if kind in _TNEF_TYPES or data.startswith(tnef.SIGNATURE):
             return self._unpack_tnef(entity, kind, data, name)
@@ -179,7 +179,7 @@ class _Reader:
             self._keep(kind, data, name, entity.header("content-id"))
         return []
 
-    def _text(self, entity: Entity, kind: str) -> str:
+    def _text(self, entity: MimeEntity, kind: str) -> str:
         """Return the text of a part; files that are written into it are kept."""
         data, _ = decode_payload(entity, is_text=True)
         if kind == "text/plain":
@@ -206,7 +206,7 @@ class _Reader:
         self._html_chars += len(html)
         return to_text(html[:MAX_HTML_CHARS], laid_out=self._html_chars <= 2 * MAX_LAID_OUT_CHARS)
 
-    def _unpack_tnef(self, entity: Entity, kind: str, data: bytes, name: str) -> list[_Piece]:
+    def _unpack_tnef(self, entity: MimeEntity, kind: str, data: bytes, name: str) -> list[_Piece]:
         """Take the text and the files out of a winmail.dat; a broken one stays a file."""
         unpacked = tnef.unpack(data)
         if unpacked is None:

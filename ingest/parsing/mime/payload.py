@@ -7,7 +7,7 @@ import re
 
 from ingest.parsing import files
 from ingest.parsing.mime.parameters import filename, parameter
-from ingest.parsing.mime.structure import Entity
+from ingest.parsing.mime.structure import MimeEntity
 from ingest.parsing.mime.transfer_encoding import (
     begins_base64,
     is_base64,
@@ -18,7 +18,7 @@ from ingest.parsing.mime.transfer_encoding import (
 )
 
 
-def decode_payload(entity: Entity, *, is_text: bool = False) -> tuple[bytes, list[str]]:
+def decode_payload(entity: MimeEntity, *, is_text: bool = False) -> tuple[bytes, list[str]]:
     """Return the body of a part without its transfer encoding, and the codes of repairs.
 
     A text that people read (`is_text`) loses line ends that are encoded and written; a file keeps
@@ -39,17 +39,17 @@ def decode_payload(entity: Entity, *, is_text: bool = False) -> tuple[bytes, lis
     return raw, []
 
 
-def declared_charset(entity: Entity) -> str:
+def declared_charset(entity: MimeEntity) -> str:
     """Return the charset that a part declares, empty when it declares none."""
     return parameter(entity.header("content-type"), b"charset").decode("ascii", "replace")
 
 
-def disposition(entity: Entity) -> bytes:
+def disposition(entity: MimeEntity) -> bytes:
     """Return the Content-Disposition in lower case."""
     return entity.header("content-disposition").lower()
 
 
-def file_name(entity: Entity) -> str:
+def file_name(entity: MimeEntity) -> str:
     """Return the file name of a part, empty when it has none."""
     return filename(entity.header("content-disposition"), entity.header("content-type"))
 

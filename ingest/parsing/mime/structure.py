@@ -25,7 +25,7 @@ Headers = list[tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Entity:
+class MimeEntity:
     """A mail or a part of one (RFC 2045, section 2.4); its body is `data[start:end]`."""
 
     headers: Headers = field(repr=False)
@@ -53,7 +53,7 @@ class Entity:
         return next((value for key, value in self.headers if key == name), b"")
 
 
-def read_entity(data: bytes, start: int = 0, end: int | None = None, kind: str = "") -> Entity:
+def read_entity(data: bytes, start: int = 0, end: int | None = None, kind: str = "") -> MimeEntity:
     """Return the entity at `data[start:end]`; `kind` is its type when it declares none."""
     end = len(data) if end is None else end
     match = _NOT_HEADER.search(data, start, end)
@@ -64,7 +64,7 @@ def read_entity(data: bytes, start: int = 0, end: int | None = None, kind: str =
         if data.startswith(line_end, stop, end):
             body = stop + len(line_end)
             break
-    return Entity(read_headers(data[start:stop]), data, body, end, kind or "text/plain")
+    return MimeEntity(read_headers(data[start:stop]), data, body, end, kind or "text/plain")
 
 
 def read_headers(block: bytes) -> Headers:
@@ -88,7 +88,7 @@ def _value(name: str, lines: list[bytes]) -> bytes:
     return b"\n".join(lines)[:limit].strip()
 
 
-def split_parts(entity: Entity, separator: bytes) -> Iterator[Entity]:
+def split_parts(entity: MimeEntity, separator: bytes) -> Iterator[MimeEntity]:
     """Yield the parts of a multipart; each is read when the caller asks for it."""
     kind = "message/rfc822" if entity.kind == "multipart/digest" else ""
     begin: int | None = None
@@ -108,13 +108,13 @@ def split_parts(entity: Entity, separator: bytes) -> Iterator[Entity]:
         yield read_entity(entity.data, begin, end, kind)
 
 
-def separator_of(entity: Entity) -> bytes:
+def separator_of(entity: MimeEntity) -> bytes:
     """Return the boundary that a multipart names and uses, else empty bytes."""
     named = boundary(entity.header("content-type"))
     return named if named and next(_separators(entity, named), None) else b""
 
 
-def _separators(entity: Entity, separator: bytes) -> Iterator[tuple[int, re.Match[bytes]]]:
+def _separators(entity: MimeEntity, separator: bytes) -> Iterator[tuple[int, re.Match[bytes]]]:
     """Yield the offset of every line that is this separator, and the match of its end."""
     needle = b"--" + separator
     start = entity.data.find(needle, entity.start, entity.end)
@@ -131,7 +131,7 @@ def _line_end(data: bytes, begin: int, end: int) -> int:
     return end - (end > begin and data[end - 1 : end] == b"\r")
 
 
-def guess_separator(entity: Entity) -> bytes:
+def guess_separator(entity: MimeEntity) -> bytes:
     """Return what looks like a boundary in a multipart that names none, or a wrong one."""
     match = _ANY_BOUNDARY.search(entity.data, entity.start, entity.end)
     return match[1].strip() if match else b""

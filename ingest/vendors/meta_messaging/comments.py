@@ -34,16 +34,16 @@ _EVENT_OF_VERB: dict[str, Literal["edited", "deleted"]] = {
 
 def parse_comment(
     product: wire.Product,
-    archived: wire.ArchivedItem,
+    archived: wire.ArchivedMetaItem,
     delivery: Delivery,
     context: Context[Account],
 ) -> Parsed:
     """Return the Message of a comment, post or mention; raise Rejected."""
-    item = decode_json(wire.Comment, archived.item)
+    item = decode_json(wire.PageComment, archived.item)
     own_id = str(item.comment_id or item.id or item.post_id or item.media_id or "")
     if not own_id:
         raise Rejected("json.invalid", "a comment without its id - at `$.comment_id`")
-    author = item.sender or wire.Profile(id=item.sender_id, name=item.sender_name)
+    author = item.sender or wire.MetaProfile(id=item.sender_id, name=item.sender_name)
     author_id = str(author.id or "")
     parent, post = str(item.parent_id or ""), str(item.post_id or "")
     top = own_id if parent in ("", post) else parent
@@ -84,14 +84,14 @@ def parse_comment(
     )
 
 
-def _party(product: wire.Product, author: wire.Profile) -> Party:
+def _party(product: wire.Product, author: wire.MetaProfile) -> Party:
     handle = str(author.id or "") or (f"@{author.username}" if author.username else "")
     handles = (Handle(kind="handle", value=f"{product}:{handle}"),) if handle else ()
     return Party(name=author.name or author.username or "", handles=handles)
 
 
 def _reply_address(
-    product: wire.Product, archived: wire.ArchivedItem, item: wire.Comment, own_id: str
+    product: wire.Product, archived: wire.ArchivedMetaItem, item: wire.PageComment, own_id: str
 ) -> str:
     """Return the target of an answer, which differs for a mention under another's post."""
     if product == "instagram" and archived.field == "mentions":
@@ -99,7 +99,7 @@ def _reply_address(
     return f"comment:{own_id}"
 
 
-def _mention_ref(archived: wire.ArchivedItem, item: wire.Comment, settings: Account) -> str:
+def _mention_ref(archived: wire.ArchivedMetaItem, item: wire.PageComment, settings: Account) -> str:
     """Return the path and fields that fetch a mention, empty without a token."""
     if archived.field not in _MENTIONS or not settings.token:
         return ""
@@ -126,10 +126,10 @@ async def fetch_mention(ref: str, raw: bytes, settings: Account, web: MediaClien
             raise Retry(BUSY_S, f"Meta's answer can't be read: {error.text}") from error
         raise
     content = mention.mentioned_comment or mention.mentioned_media or mention
-    archived = decode_json(wire.ArchivedItem, raw)
+    archived = decode_json(wire.ArchivedMetaItem, raw)
     sender = content.sender
     if sender is None and content.username:
-        sender = wire.Profile(username=content.username)
+        sender = wire.MetaProfile(username=content.username)
     fetched: dict[str, object] = {
         "message": content.message or content.text or content.caption,
         "from": sender,
@@ -144,11 +144,11 @@ async def fetch_mention(ref: str, raw: bytes, settings: Account, web: MediaClien
     return msgspec.json.encode(result)
 
 
-def _photo(item: wire.Comment) -> tuple[Attachment, ...]:
+def _photo(item: wire.PageComment) -> tuple[Attachment, ...]:
     if not item.photo:
         return ()
     return (Attachment(name="photo", type="image/jpeg", size=0, sha256=""),)
 
 
-def _film(item: wire.Comment) -> str:
+def _film(item: wire.PageComment) -> str:
     return item.video or (item.link if item.link and item.link != item.photo else "") or ""

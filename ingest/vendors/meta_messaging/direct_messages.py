@@ -31,7 +31,7 @@ _TYPE_OF_KIND = {"image": "image/jpeg", "video": "video/mp4", "audio": "audio/mp
 
 def parse_direct_message(
     product: wire.Product,
-    archived: wire.ArchivedItem,
+    archived: wire.ArchivedMetaItem,
     delivery: Delivery,
     context: Context[Account],
 ) -> Parsed:

@@ -33,12 +33,14 @@ def select_items(body: bytes, kind: str) -> WebhookResult:
     return WebhookResult(deliveries=tuple(deliveries), ignored=tuple(ignored))
 
 
-def _items_of(entry: meta_webhook.Entry) -> tuple[list[wire.ArchivedItem], list[bytes]]:
+def _items_of(entry: meta_webhook.WebhookEntry) -> tuple[list[wire.ArchivedMetaItem], list[bytes]]:
     """Return the items of an entry, and the changes that are unreadable."""
 
-    def archive(origin: wire.ItemPlace, field: str, item: msgspec.Raw) -> wire.ArchivedItem:
+    def archive(origin: wire.ItemPlace, field: str, item: msgspec.Raw) -> wire.ArchivedMetaItem:
         ours = str(entry.id or "")
-        return wire.ArchivedItem(ours=ours, place=origin, field=field, time=entry.time, item=item)
+        return wire.ArchivedMetaItem(
+            ours=ours, place=origin, field=field, time=entry.time, item=item
+        )
 
     changes, faulty = meta_webhook.changes(entry)
     items = [archive("messaging", "", item) for item in entry.messaging]
@@ -50,7 +52,7 @@ def _items_of(entry: meta_webhook.Entry) -> tuple[list[wire.ArchivedItem], list[
     return items, faulty
 
 
-def _reason_to_ignore(archived: wire.ArchivedItem) -> str:
+def _reason_to_ignore(archived: wire.ArchivedMetaItem) -> str:
     """Return why an item is not a customer's, empty for a customer's and an unreadable one."""
     try:
         if archived.place != "comment":
@@ -58,7 +60,7 @@ def _reason_to_ignore(archived: wire.ArchivedItem) -> str:
             return _reason_to_ignore_event(event, archived.ours)
         if archived.field not in _COMMENT_FIELDS:
             return "other_field"
-        comment = decode_json(wire.Comment, archived.item)
+        comment = decode_json(wire.PageComment, archived.item)
         return _reason_to_ignore_comment(archived.field, comment, archived.ours)
     except Rejected:
         # The parser rejects it with the fault, and its bytes become a dead letter.
@@ -79,7 +81,7 @@ def _reason_to_ignore_event(event: wire.MessagingEvent, ours: str) -> str:
     return "other_kind"
 
 
-def _reason_to_ignore_comment(field: str, comment: wire.Comment, ours: str) -> str:
+def _reason_to_ignore_comment(field: str, comment: wire.PageComment, ours: str) -> str:
     if comment.sender and comment.sender.self_ig_scoped_id:
         return "echo"
     if ours and ours in (

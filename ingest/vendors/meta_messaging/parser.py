@@ -10,7 +10,7 @@ from ingest.vendors.meta_messaging.direct_messages import parse_direct_message
 
 def parse_item(product: wire.Product, delivery: Delivery, context: Context[Account]) -> Parsed:
     """Return the Message of one archived item; raise Rejected."""
-    archived = decode_json(wire.ArchivedItem, delivery.raw)
+    archived = decode_json(wire.ArchivedMetaItem, delivery.raw)
     if archived.place == "comment":
         return parse_comment(product, archived, delivery, context)
     return parse_direct_message(product, archived, delivery, context)

@@ -14,7 +14,7 @@ Product = Literal["messenger", "instagram"]
 ItemPlace = Literal["messaging", "standby", "comment"]
 
 
-class ArchivedItem(Record, frozen=True, kw_only=True):
+class ArchivedMetaItem(Record, frozen=True, kw_only=True):
     """One item with the fields of its entry, as the archive keeps it."""
 
     ours: str
@@ -24,7 +24,7 @@ class ArchivedItem(Record, frozen=True, kw_only=True):
     item: msgspec.Raw
 
 
-class Profile(Record, frozen=True, kw_only=True):
+class MetaProfile(Record, frozen=True, kw_only=True):
     """A person or a page."""
 
     id: Text = ""
@@ -99,8 +99,8 @@ class MessageChange(Record, frozen=True, kw_only=True):
 class MessagingEvent(Record, frozen=True, kw_only=True):
     """One entry of `messaging`."""
 
-    sender: Profile = Profile()
-    recipient: Profile = Profile()
+    sender: MetaProfile = MetaProfile()
+    recipient: MetaProfile = MetaProfile()
     timestamp: Text = None
     message: DirectMessage | None = None
     postback: Postback | None = None
@@ -118,14 +118,14 @@ class ParentPost(Record, frozen=True, kw_only=True):
     permalink_url: str | None = None
 
 
-class Comment(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
+class PageComment(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     """A comment, a visitor's post, or a mention."""
 
     id: Text = ""
     comment_id: Text = ""
     post_id: Text = ""
     parent_id: Text = ""
-    sender: Profile | None = None
+    sender: MetaProfile | None = None
     sender_id: Text = ""
     sender_name: str | None = ""
     item: str = ""
@@ -133,7 +133,7 @@ class Comment(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     message: str | None = ""
     text: str | None = ""
     created_time: Text = None
-    media: Profile | None = None
+    media: MetaProfile | None = None
     media_id: Text = ""
     photo: str | None = None
     video: str | None = None
@@ -147,7 +147,7 @@ class PostContent(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     message: str | None = None
     text: str | None = None
     caption: str | None = None
-    sender: Profile | None = None
+    sender: MetaProfile | None = None
     username: str | None = None
     created_time: Text = None
     timestamp: Text = None

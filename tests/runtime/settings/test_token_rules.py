@@ -19,7 +19,7 @@ from runtime.settings.limits import LimitsSettings
 from runtime.settings.load import load
 from runtime.settings.structs import Settings
 from tests.support.door import TOKENS, serve_application
-from workers.console.api import Api
+from workers.console.api import ConsoleApi
 from workers.console.app import app
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -134,7 +134,7 @@ class _Desk:
 async def console() -> AsyncIterator[httpx2.AsyncClient]:
     """A console that has no store."""
     settings = Settings(tokens=TOKENS)
-    api = Api(settings=settings, desk=_Desk(), store=None)  # type: ignore[arg-type]  # no more is reached
+    api = ConsoleApi(settings=settings, desk=_Desk(), store=None)  # type: ignore[arg-type]  # no more is reached
     application = app(api, Health("console"), asyncio.Event())
     async with (
         serve_application(application, LimitsSettings(attempts=3)) as url,

@@ -14,7 +14,7 @@ from tests.support.archive_bucket import bucket_settings
 from tests.support.console import TOKENS, api, everywhere, recorded
 from tests.support.desk.open_queue import redis, server
 from tests.support.servers.s3 import S3
-from workers.console.api import Api
+from workers.console.api import ConsoleApi
 from workers.console.app import app
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import write_rows
@@ -23,7 +23,7 @@ __all__ = ["api", "recorded", "redis", "server"]
 
 
 async def test_a_file_comes_from_the_bucket_or_is_asked_for_later(
-    api: Api, s3: S3, tmp_path: Any
+    api: ConsoleApi, s3: S3, tmp_path: Any
 ) -> None:
     settings = msgspec.structs.replace(
         api.settings, archive=bucket_settings(tmp_path, s3.url).archive
@@ -39,7 +39,7 @@ async def test_a_file_comes_from_the_bucket_or_is_asked_for_later(
     add_record(rows, topics.MESSAGES.name, 0, 99, envelope.encode(sent))
     with api.store.begin() as connection:
         write_rows(connection, rows)
-    with_bucket = Api(settings=settings, desk=api.desk, store=api.store)
+    with_bucket = ConsoleApi(settings=settings, desk=api.desk, store=api.store)
     transport = httpx2.ASGITransport(app=app(with_bucket, Health("console"), asyncio.Event()))
     async with httpx2.AsyncClient(transport=transport, base_url="http://console") as browser:
         await browser.get("/", params={"token": TOKENS.console})

@@ -32,7 +32,7 @@ from tests.support.desk.open_queue import Published, open_desk_queue
 from tests.support.redis.servers import STATES, Valkey, valkeys
 from tests.support.waiting import until
 from workers.console import stage_lags
-from workers.console.api import Api
+from workers.console.api import ConsoleApi
 from workers.console.texts import Texts
 from workers.desk.commands import Desk
 
@@ -90,7 +90,7 @@ def pair() -> Iterator[list[Valkey]]:
 
 
 @pytest.fixture
-async def api(recorded: Engine, pair: list[Valkey], tmp_path: Any) -> AsyncIterator[Api]:
+async def api(recorded: Engine, pair: list[Valkey], tmp_path: Any) -> AsyncIterator[ConsoleApi]:
     """The API on the first server, with a message that waits at its desk."""
     redis = connect(RedisSettings(url=f"redis://127.0.0.1:{pair[0].port}/0"))
     await redis.flushall()
@@ -102,7 +102,7 @@ async def api(recorded: Engine, pair: list[Valkey], tmp_path: Any) -> AsyncItera
         publisher=Published(desk_queue),
         clock=SystemClock(),
     )  # type: ignore[arg-type]  # a list stands for Kafka
-    yield Api(settings=settings, desk=desk, store=recorded)
+    yield ConsoleApi(settings=settings, desk=desk, store=recorded)
     await redis.aclose()
 
 
@@ -149,7 +149,7 @@ async def _walk(console: Starlette, client: httpx2.AsyncClient, department: str)
 )
 async def test_no_address_answers_500_while_redis_can_not_serve(
     pair: list[Valkey],
-    api: Api,
+    api: ConsoleApi,
     console: Starlette,
     client: httpx2.AsyncClient,
     state: str,
@@ -187,7 +187,7 @@ async def test_no_address_answers_500_while_redis_can_not_serve(
         await until("the item is claimed", lambda: _claimed(api, client, department))
 
 
-async def _claimed(api: Api, client: httpx2.AsyncClient, department: str) -> bool:
+async def _claimed(api: ConsoleApi, client: httpx2.AsyncClient, department: str) -> bool:
     """Say whether a claim gives the item, once the lines are compared with Kafka as the feed does."""
     try:
         history, verified = await api.desk.desk_queue.read_history()

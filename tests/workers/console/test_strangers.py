@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runtime.health.checks import Health
 from runtime.settings.structs import Settings, TokensSettings
 from tests.support.door import send_raw, serve_application
-from workers.console.api import Api
+from workers.console.api import ConsoleApi
 from workers.console.app import app
 
 SETTINGS = Settings(
@@ -23,7 +23,7 @@ SETTINGS = Settings(
 @pytest.fixture(scope="module")
 async def console() -> AsyncIterator[str]:
     """A console without a store or a desk, which an early refusal does not need."""
-    api = Api(settings=SETTINGS, desk=None, store=None)  # type: ignore[arg-type]  # never reached
+    api = ConsoleApi(settings=SETTINGS, desk=None, store=None)  # type: ignore[arg-type]  # never reached
     async with serve_application(app(api, Health("console"), asyncio.Event())) as url:
         yield url
 

@@ -129,12 +129,11 @@ def test_a_record_that_the_store_does_not_take_costs_none_of_the_others(engine: 
 def test_a_fault_in_what_is_made_of_a_record_costs_that_alone(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_rows: Rows, record: Any) -> None:
+    def broken(_rows: Rows, record: Message) -> None:
         raise KeyError(record.id)
 
-    monkeypatch.setitem(
-        record_rows._ROW_MAKERS, MESSAGES, (Message, record_rows._add_message, broken)
-    )
+    maker = record_rows._row_maker(Message, record_rows._add_message, broken)
+    monkeypatch.setitem(record_rows._ROW_MAKERS, MESSAGES, maker)
     before = count_caught_bugs(GROUP)
     original = message("Faturam yanlış", position="INBOX;1;1")
     write_records(engine, [_raw(0, original)])

@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from schemas.state.delivery import Delivery
+from schemas.state.delivery import ReplyDelivery
 from tests.support.messages import NOW
 from workers.sender.log import DeliveryTable, RecipientCounts
 
 
-def _record(reply: str, state: str, attempt: int = 1, **more: object) -> Delivery:
-    record = Delivery(
+def _record(reply: str, state: str, attempt: int = 1, **more: object) -> ReplyDelivery:
+    record = ReplyDelivery(
         reply=reply,
         state=state,
         attempt=attempt,
@@ -20,7 +20,7 @@ def _record(reply: str, state: str, attempt: int = 1, **more: object) -> Deliver
         account="a",
         recipient="h",
     )
-    return Delivery(**({f: getattr(record, f) for f in record.__struct_fields__} | more))
+    return ReplyDelivery(**({f: getattr(record, f) for f in record.__struct_fields__} | more))
 
 
 def test_a_restart_begins_at_the_oldest_reply_that_is_not_finished() -> None:

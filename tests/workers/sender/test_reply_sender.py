@@ -24,7 +24,7 @@ from runtime.redis.claims import connect
 from runtime.settings.structs import RedisSettings, RepliesSettings, Settings
 from schemas import topics
 from schemas.outcome import Outcome, Reply
-from schemas.state.delivery import Delivery
+from schemas.state.delivery import ReplyDelivery
 from schemas.topics import AnyTopic
 from tests.support.redis.servers import start_valkey
 from tests.support.reply_office import Office, received, sending, wait_until_read, worker_process
@@ -252,7 +252,7 @@ class _Crashing(Publisher):
 
     async def publish(self, topic: AnyTopic, record: Any, **more: Any) -> tuple[int, int]:
         """Publish, but never return from the step of such a reply."""
-        step = record.state if isinstance(record, Delivery) else "outcome"
+        step = record.state if isinstance(record, ReplyDelivery) else "outcome"
         when, name = self.steps.get(record.reply, ("", ""))
         if (when, name) == ("before", step):
             await self._end(record.reply)

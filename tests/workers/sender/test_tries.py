@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import envelope
-from schemas.state.delivery import Delivery, fold, may_send
+from schemas.state.delivery import ReplyDelivery, fold, may_send
 from tests.support.messages import NOW
 
 
-def _record(state: str, attempt: int, process: str) -> Delivery:
-    return Delivery(
+def _record(state: str, attempt: int, process: str) -> ReplyDelivery:
+    return ReplyDelivery(
         reply="r",
         state=state,
         attempt=attempt,
@@ -27,15 +27,15 @@ def _record(state: str, attempt: int, process: str) -> Delivery:
 class _Process:
     """A process that follows one log and sends a reply by the rules of the replies worker."""
 
-    def __init__(self, name: str, log: list[Delivery], accepted: list[str]) -> None:
+    def __init__(self, name: str, log: list[ReplyDelivery], accepted: list[str]) -> None:
         self.name, self.log, self.accepted = name, log, accepted
         self.read = 0
-        self.state: Delivery | None = None
+        self.state: ReplyDelivery | None = None
         self.begun: tuple[int, int] | None = None
         self.result: str = ""
-        self.written: list[Delivery] = []
+        self.written: list[ReplyDelivery] = []
 
-    def _write(self, record: Delivery) -> None:
+    def _write(self, record: ReplyDelivery) -> None:
         self.log.append(record)
         self.written.append(record)
 
@@ -83,7 +83,7 @@ ACTIONS = ["read", "begin", "accept", "refuse", "close", "park", "expire", "repe
 def test_a_reply_is_accepted_once_in_every_order_of_two_processes(
     steps: list[tuple[int, str, int]],
 ) -> None:
-    log: list[Delivery] = []
+    log: list[ReplyDelivery] = []
     accepted: list[str] = []
     processes = [_Process("0", log, accepted), _Process("1", log, accepted)]
     for count, (number, action, amount) in enumerate(steps):
@@ -126,7 +126,7 @@ def test_reading_the_same_records_again_changes_nothing() -> None:
 
 def test_a_state_that_a_newer_version_writes_is_skipped() -> None:
     raw = json.loads(envelope.encode(_record("begun", 1, "a"))) | {"state": "postponed"}
-    newer = envelope.decode(Delivery, json.dumps(raw).encode())
+    newer = envelope.decode(ReplyDelivery, json.dumps(raw).encode())
     state = fold(None, _record("begun", 1, "a"))
     assert fold(state, newer) == state
     assert fold(None, newer) is None

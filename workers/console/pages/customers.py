@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from schemas.errors import Rejected, Retry
 from schemas.http_api.bodies import CustomerOut, LinkIn
 from workers.console import session
-from workers.console.api import Api, wait_until_recorded
+from workers.console.api import ConsoleApi, wait_until_recorded
 from workers.console.pages.forms import read_form
 from workers.console.pages.renderer import Renderer
 from workers.console.texts import Texts
@@ -23,7 +23,7 @@ _MAX_REASON_CHARS = 2000
 class CustomerPages:
     """The endpoints of the page."""
 
-    def __init__(self, api: Api, renderer: Renderer) -> None:
+    def __init__(self, api: ConsoleApi, renderer: Renderer) -> None:
         self._api, self._renderer = api, renderer
 
     async def customer(self, request: Request) -> Response:

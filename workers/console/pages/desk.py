@@ -15,7 +15,7 @@ from runtime.redis.errors import AWAY
 from schemas.errors import Rejected, Retry
 from schemas.http_api.bodies import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
 from workers.console import session
-from workers.console.api import Api
+from workers.console.api import ConsoleApi
 from workers.console.pages.forms import count_items, read_form
 from workers.console.pages.renderer import Renderer, outage_fragment
 from workers.console.texts import Texts
@@ -71,7 +71,7 @@ async def _read_submission(request: Request) -> _Submission:
 class DeskPages:
     """The endpoints of the page."""
 
-    def __init__(self, api: Api, renderer: Renderer) -> None:
+    def __init__(self, api: ConsoleApi, renderer: Renderer) -> None:
         self._api, self._renderer = api, renderer
         self._actions = {
             "reply": self._reply,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from schemas.base import JsonObject
 from schemas.errors import Rejected, Retry
 from workers.console import session
-from workers.console.api import Api
+from workers.console.api import ConsoleApi
 from workers.console.pages.forms import read_form
 from workers.console.pages.renderer import Renderer
 from workers.console.texts import Texts
@@ -21,7 +21,7 @@ _MAX_KEY_CHARS = 64
 class EntryPages:
     """The endpoint of the page."""
 
-    def __init__(self, api: Api, renderer: Renderer) -> None:
+    def __init__(self, api: ConsoleApi, renderer: Renderer) -> None:
         self._api, self._renderer = api, renderer
 
     async def entry(self, request: Request) -> Response:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from schemas.incident import Incident
 from workers.console import session
-from workers.console.api import Api
+from workers.console.api import ConsoleApi
 from workers.console.pages.forms import count_items
 from workers.console.pages.renderer import Renderer
 from workers.console.plot import minute_bars
@@ -33,7 +33,7 @@ class _Traffic(NamedTuple):
 class FlowPages:
     """The endpoints of the page."""
 
-    def __init__(self, api: Api, renderer: Renderer) -> None:
+    def __init__(self, api: ConsoleApi, renderer: Renderer) -> None:
         self._api, self._renderer = api, renderer
         self._lags = StageLags(api.settings)
 

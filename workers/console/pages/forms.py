@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from runtime.http import server
 from runtime.redis.errors import AWAY
-from workers.console.api import Api
+from workers.console.api import ConsoleApi
 
 _MAX_FORM_BYTES = 512 * 1024
 """Room for a reply of 100,000 characters, percent-encoded."""
@@ -19,7 +19,7 @@ async def read_form(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in fields.items()}
 
 
-async def count_items(api: Api) -> dict[str, tuple[int, int]] | None:
+async def count_items(api: ConsoleApi) -> dict[str, tuple[int, int]] | None:
     """Return the waiting and the claimed items by department, or None while Redis is away."""
     try:
         return {

@@ -15,7 +15,7 @@ from schemas.errors import Rejected, Retry
 from schemas.http_api.bodies import JudgeIn
 from schemas.incident import ENDED, Incident, Sign, fold_records
 from workers.console import session
-from workers.console.api import Api, wait_until_recorded
+from workers.console.api import ConsoleApi, wait_until_recorded
 from workers.console.pages.forms import read_form
 from workers.console.pages.renderer import Renderer
 from workers.console.plot import span_bars
@@ -44,7 +44,7 @@ class _IncidentView:
 class IncidentPages:
     """The endpoints of the pages."""
 
-    def __init__(self, api: Api, renderer: Renderer) -> None:
+    def __init__(self, api: ConsoleApi, renderer: Renderer) -> None:
         self._api, self._renderer = api, renderer
 
     async def incidents(self, request: Request) -> Response:

@@ -15,7 +15,7 @@ from schemas.decision import TRIAGE
 from schemas.message import Attachment
 from schemas.text.masking import mask_personal_numbers
 from workers.console import session
-from workers.console.api import Api
+from workers.console.api import ConsoleApi
 from workers.console.pages.forms import read_form
 from workers.console.pages.renderer import Renderer
 from workers.store import customers, queries
@@ -30,7 +30,7 @@ _MAX_SEARCH_CHARS = 200
 class MessagePages:
     """The endpoints of the pages."""
 
-    def __init__(self, api: Api, renderer: Renderer) -> None:
+    def __init__(self, api: ConsoleApi, renderer: Renderer) -> None:
         self._api, self._renderer = api, renderer
         self._archive = open_archive(api.settings)
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from schemas.decision import Decision
 from schemas.errors import ConfigError, Problem
 from workers.console import session
-from workers.console.api import Api
+from workers.console.api import ConsoleApi
 from workers.console.pages.forms import read_form
 from workers.console.pages.renderer import Renderer
 from workers.console.plot import percent_columns
@@ -22,7 +22,7 @@ _MAX_TEXT_CHARS = 20_000
 class RulePages:
     """The endpoint of the page."""
 
-    def __init__(self, api: Api, renderer: Renderer) -> None:
+    def __init__(self, api: ConsoleApi, renderer: Renderer) -> None:
         self._api, self._renderer = api, renderer
 
     async def rules(self, request: Request) -> Response:

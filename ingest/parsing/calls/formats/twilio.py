@@ -48,7 +48,7 @@ class TwilioSentence(Record, frozen=True, kw_only=True):
     transcript_sid: str | None = None
 
 
-class Twilio(Record, frozen=True, kw_only=True):
+class TwilioTranscript(Record, frozen=True, kw_only=True):
     """The sentences of a transcript, with the attributes of the transcript itself."""
 
     sentences: tuple[TwilioSentence, ...] = ()
@@ -62,7 +62,7 @@ class Twilio(Record, frozen=True, kw_only=True):
 
 def parse_twilio(raw: bytes) -> Transcript:
     """Return the sentences of a Twilio transcript."""
-    transcript = decode_json(Twilio, raw)
+    transcript = decode_json(TwilioTranscript, raw)
     channel = transcript.channel or TwilioChannel()
     participants = {str(p.channel_participant): p for p in channel.participants}
     utterances = []

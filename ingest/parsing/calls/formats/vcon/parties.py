@@ -3,14 +3,14 @@
 import msgspec
 
 from ingest.parsing.calls.formats import plain_text
-from ingest.parsing.calls.formats.vcon.wire import Dialog, Party, Vcon
+from ingest.parsing.calls.formats.vcon.wire import Dialog, Vcon, VconParty
 from ingest.parsing.calls.transcript import Role, Transcript, Utterance, parse_role
 
 _NOT_SPOKEN = ("text", "transfer", "incomplete")
 """Types of dialogs whose originator is not the caller; a text's originator wrote only that text."""
 
 
-def party_role(party: Party) -> Role | None:
+def party_role(party: VconParty) -> Role | None:
     """Return the role that a party declares, by the vendors' words or those of our labels."""
     label = party.role or (party.meta.role if party.meta else None)
     if party.type == "bot":
@@ -22,7 +22,7 @@ def party_role(party: Party) -> Role | None:
     return role
 
 
-def party_phone(party: Party) -> str:
+def party_phone(party: VconParty) -> str:
     """Return the number of a party, or the user of its SIP address."""
     number = str(party.tel or "").removeprefix("tel:")
     return number or (party.sip or "").removeprefix("sip:").partition("@")[0]
@@ -54,11 +54,11 @@ def fill_sides(vcon: Vcon, transcript: Transcript) -> None:
     transcript.customer_mail = transcript.customer_mail.removeprefix("mailto:")
 
 
-def _name(party: Party) -> str:
+def _name(party: VconParty) -> str:
     return "" if (party.name or "").lower() == "anonymous" else party.name or ""
 
 
-def _infer_customer(vcon: Vcon, *, outbound: bool) -> Party:
+def _infer_customer(vcon: Vcon, *, outbound: bool) -> VconParty:
     """Return the party that called, or the one that we called."""
     for dialog in vcon.dialog:
         if dialog.type in _NOT_SPOKEN:
@@ -72,9 +72,9 @@ def _infer_customer(vcon: Vcon, *, outbound: bool) -> Party:
         if not outbound:
             return vcon.parties[index]
         others = [i for i in order or range(len(vcon.parties)) if i != index]
-        return vcon.parties[others[0]] if len(others) == 1 else Party()
+        return vcon.parties[others[0]] if len(others) == 1 else VconParty()
     calls = any(d.type != "text" for d in vcon.dialog)
-    return vcon.parties[0] if calls and not outbound else Party()
+    return vcon.parties[0] if calls and not outbound else VconParty()
 
 
 def _party_order(dialog: Dialog) -> list[int]:
@@ -100,13 +100,13 @@ def _index(value: object) -> int | None:
         return None
 
 
-def text_author(vcon: Vcon, dialog: Dialog) -> Party:
+def text_author(vcon: Vcon, dialog: Dialog) -> VconParty:
     """Return the originator of a text dialog, or the first of its parties."""
     index = _index(dialog.originator)
     if index is None and bytes(dialog.parties):
         index = first_index(msgspec.json.decode(dialog.parties))
     exists = index is not None and 0 <= index < len(vcon.parties)
-    return vcon.parties[index] if exists and index is not None else Party()
+    return vcon.parties[index] if exists and index is not None else VconParty()
 
 
 def first_index(value: object) -> int | None:
@@ -116,7 +116,7 @@ def first_index(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def party_utterance(party: Party, text: str, start: float, end: float) -> Utterance:
+def party_utterance(party: VconParty, text: str, start: float, end: float) -> Utterance:
     """Return an utterance of a party."""
     return Utterance(
         speaker=party.name or party_phone(party),

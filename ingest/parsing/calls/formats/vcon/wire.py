@@ -15,7 +15,7 @@ class Meta(Record, frozen=True, kw_only=True):
     direction: str | None = None
 
 
-class Party(Record, frozen=True, kw_only=True):
+class VconParty(Record, frozen=True, kw_only=True):
     """A participant of the call; every field may be absent."""
 
     tel: Text = None
@@ -70,7 +70,7 @@ class Vcon(Record, frozen=True, kw_only=True):
 
     uuid: str = ""
     created_at: Text = None
-    parties: tuple[Party, ...] = ()
+    parties: tuple[VconParty, ...] = ()
     dialog: tuple[Dialog, ...] = ()
     analysis: tuple[Analysis, ...] = ()
     redacted: Version | None = None
