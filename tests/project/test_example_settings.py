@@ -9,4 +9,4 @@ from workers.actions import registry as actions
 def test_the_example_file_is_valid() -> None:
     sections = channels.sections() | actions.sections()
     settings = load(ROOT / "santral.example.toml", {}, sections)
-    assert settings.channels["email"]["destek"]["host"] == "imap.example.com"
+    assert settings.channel_accounts("email")["destek"]["host"] == "imap.example.com"

@@ -129,7 +129,7 @@ def worker_process(office: Office, settings: Settings, tmp_path: Path) -> Iterat
     accounts = "".join(
         f'[actions.reply_email.{name}]\nhost = "127.0.0.1"\nport = {table["port"]}\n'
         f'tls = "none"\nsender = "{table["sender"]}"\ntimeout_s = 2\n'
-        for name, table in settings.actions["reply_email"].items()
+        for name, table in settings.action_accounts("reply_email").items()
     )
     config = tmp_path / "santral.toml"
     config.write_text(

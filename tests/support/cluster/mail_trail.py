@@ -16,7 +16,7 @@ from schemas.decision import WorkItem
 from schemas.message import Message
 from schemas.outcome import Outcome, Reply
 from schemas.routing.departments import DEFAULT
-from schemas.state.delivery import Delivery
+from schemas.state.delivery import ReplyDelivery
 from schemas.topics import Topic, queue_topics
 
 MAX_LOG_LINES = 40
@@ -32,7 +32,7 @@ class Trail:
     items: list[WorkItem] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
-    deliveries: list[Delivery] = field(default_factory=list)
+    deliveries: list[ReplyDelivery] = field(default_factory=list)
 
     @property
     def ids(self) -> set[str]:
