@@ -19,7 +19,7 @@ _MB = {"kB": 0.001, "MB": 1.0, "GB": 1000.0}
 _EVERY_S = 1.0 if sys.stdout.isatty() else 10.0
 
 
-class Progress:
+class PipProgress:
     """Pip's progress, from its own output and from the folder that it fills."""
 
     def __init__(self, requirements: Path, folder: Path) -> None:
@@ -59,7 +59,7 @@ class Progress:
 def main() -> int:
     """Run pip, show a line every few seconds."""
     requirements, folder, *command = sys.argv[1:]
-    progress = Progress(Path(requirements), Path(folder))
+    progress = PipProgress(Path(requirements), Path(folder))
     ended = threading.Event()
 
     def show() -> None:

@@ -113,7 +113,7 @@ def _create_watchdog(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Process:
+class _WorkerProcess:
     """The settings and the clients that the loops of this process share."""
 
     settings: Settings
@@ -142,7 +142,7 @@ async def run_workers(
 ) -> None:
     """Run the workers named in `only` until `stop`."""
     neighbours = _create_neighbours(settings, clock)
-    process = _Process(
+    process = _WorkerProcess(
         settings=settings,
         health=health,
         clock=clock,
@@ -179,7 +179,7 @@ async def run_workers(
         await process.close()
 
 
-def _check_neighbours(process: _Process, only: tuple[str, ...]) -> None:
+def _check_neighbours(process: _WorkerProcess, only: tuple[str, ...]) -> None:
     """Make the workers' neighbours part of this process's readiness."""
     health, neighbours = process.health, process.neighbours
     health.add("kafka", neighbours.kafka.problem)
@@ -191,7 +191,7 @@ def _check_neighbours(process: _Process, only: tuple[str, ...]) -> None:
         health.add("store", neighbours.store.problem)
 
 
-def _reply_loops(process: _Process, engine: Engine) -> list[_Loop]:
+def _reply_loops(process: _WorkerProcess, engine: Engine) -> list[_Loop]:
     """Return the loops that write and send replies; some wait for the store's tables."""
     settings, publisher, clock = process.settings, process.publisher, process.clock
     restarting = functools.partial(_restart_after_outages, process.health, clock)

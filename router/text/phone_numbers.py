@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from schemas.text.digit_runs import Run, digit_runs
+from schemas.text.digit_runs import DigitRun, digit_runs
 
 _AREAS = (
     "2(?:12|16|2[2468]|3[126]|4[268]|5[268]|6[246]|7[2468]|8[2468])"
@@ -49,13 +49,13 @@ def find_phones(text: str) -> Iterator[PhoneNumber]:
             yield phone
 
 
-def _continues_number(run: Run, group: int) -> bool:
+def _continues_number(run: DigitRun, group: int) -> bool:
     """Say whether a group continues a longer number, such as the order "2024-0532-1112233"."""
     gap = run.gaps(group - 1, group + 1)[0]
     return gap in ("-", ".", "_")
 
 
-def _turkish(run: Run, group: int) -> tuple[PhoneNumber, int] | None:
+def _turkish(run: DigitRun, group: int) -> tuple[PhoneNumber, int] | None:
     """Return the Turkish number that begins with a group, and the group behind it."""
     plus = _plus_before(run, group)
     start = run.starts[group]
@@ -74,7 +74,7 @@ def _turkish(run: Run, group: int) -> tuple[PhoneNumber, int] | None:
     return None
 
 
-def _is_laid_out(run: Run, first: int, behind: int) -> bool:
+def _is_laid_out(run: DigitRun, first: int, behind: int) -> bool:
     """Say whether people write such groups.
 
     They keep the code together and write two digits or more after it, or they write digit by digit.
@@ -99,7 +99,7 @@ def _is_laid_out(run: Run, first: int, behind: int) -> bool:
     )
 
 
-def _abroad(run: Run, group: int) -> tuple[PhoneNumber, int] | None:
+def _abroad(run: DigitRun, group: int) -> tuple[PhoneNumber, int] | None:
     """Return the number with a plus that begins with a group, and the group behind it."""
     plus = _plus_before(run, group)
     if plus is None or run.digits[run.offsets[group]] == "0":
@@ -115,7 +115,7 @@ def _abroad(run: Run, group: int) -> tuple[PhoneNumber, int] | None:
     return PhoneNumber(f"+{digits}", plus, run.end(behind - 1)), behind
 
 
-def _without_trunk(run: Run, first: int, behind: int) -> str:
+def _without_trunk(run: DigitRun, first: int, behind: int) -> str:
     """Return a number's digits without the zero after the country code, as in "+44 (0) 20 …"."""
     country = run.digits[run.offsets[first] : run.offsets[first + 1]]
     rest = run.digits[run.offsets[first + 1] : run.offsets[behind]]
@@ -124,7 +124,7 @@ def _without_trunk(run: Run, first: int, behind: int) -> str:
     return country + rest
 
 
-def _plus_before(run: Run, group: int) -> int | None:
+def _plus_before(run: DigitRun, group: int) -> int | None:
     """Return the offset of a plus right before a group, or None without a plus."""
     before = run.text[max(0, run.starts[group] - 3) : run.starts[group]].rstrip(" (\xa0")
     if not before.endswith(("+", "\uff0b")):

@@ -17,7 +17,7 @@ from schemas.errors import Unavailable
 log = get(__name__)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _ProbeHandler(BaseHTTPRequestHandler):
     health: Health
 
     def do_GET(self) -> None:
@@ -53,7 +53,7 @@ def serve_ops(health: Health, ops: OpsSettings) -> ThreadingHTTPServer:
 
     Raises Unavailable if another program uses the port.
     """
-    handler = type("Handler", (_Handler,), {"health": health})
+    handler = type("Handler", (_ProbeHandler,), {"health": health})
     try:
         server = _Server((ops.host, ops.port), handler)
     except OSError as error:

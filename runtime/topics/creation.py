@@ -29,8 +29,8 @@ from runtime.settings.structs import KafkaSettings
 from runtime.topics.rules import (
     INTERNAL,
     MISSING,
-    Cluster,
-    Finding,
+    ClusterState,
+    TopicFinding,
     TopicState,
     cleanup_policy,
     findings,
@@ -83,7 +83,7 @@ def create_topics(
     return created, problems
 
 
-def check_topics(kafka: KafkaSettings, topics: Sequence[AnyTopic]) -> list[Finding]:
+def check_topics(kafka: KafkaSettings, topics: Sequence[AnyTopic]) -> list[TopicFinding]:
     """Return how the cluster's topics differ from what Santral needs.
 
     Raises Unavailable when the broker does not answer, ConfigError when it refuses the user or
@@ -94,7 +94,7 @@ def check_topics(kafka: KafkaSettings, topics: Sequence[AnyTopic]) -> list[Findi
 
 def check_created(
     kafka: KafkaSettings, topics: Sequence[AnyTopic], created: Sequence[str]
-) -> list[Finding]:
+) -> list[TopicFinding]:
     """Return the same right after `create_topics`: brokers take a moment to show a new topic."""
     deadline = time.monotonic() + _REQUEST_TIMEOUT_S
     while True:
@@ -181,7 +181,7 @@ def _check_later(kafka: KafkaSettings, topics: Sequence[AnyTopic]) -> None:
         return
 
 
-def read_cluster(kafka: KafkaSettings, names: Sequence[str]) -> Cluster:
+def read_cluster(kafka: KafkaSettings, names: Sequence[str]) -> ClusterState:
     """Return the state of these topics and of Kafka's own.
 
     Raises Unavailable without an answer, Forbidden where this user may not see the settings.
@@ -213,7 +213,7 @@ def read_cluster(kafka: KafkaSettings, names: Sequence[str]) -> Cluster:
         )
         for name in present
     }
-    return Cluster(brokers, states, broker_config)
+    return ClusterState(brokers, states, broker_config)
 
 
 class _Admin:

@@ -1,7 +1,7 @@
 """Compares the topics that a cluster has with those that Santral needs.
 
-runtime/topics/creation.py reads the cluster. A Finding names each difference that costs something,
-with the reason and the command that removes it. A topic that is safer than its row in
+runtime/topics/creation.py reads the cluster. A TopicFinding names each difference that costs
+something, with the reason and the command that removes it. A topic that is safer than its row in
 schemas/topics.py (a longer retention, a higher min.insync.replicas) is right. Pure.
 """
 
@@ -43,7 +43,7 @@ class TopicState:
 
 
 @dataclass(frozen=True)
-class Cluster:
+class ClusterState:
     """The brokers' ids, the topics by name, and the settings of one broker."""
 
     brokers: tuple[int, ...]
@@ -52,7 +52,7 @@ class Cluster:
 
 
 @dataclass(frozen=True)
-class Finding:
+class TopicFinding:
     """A difference; `unsafe` breaks promise 1, nothing is lost, and keeps a stage from starting."""
 
     topic: str
@@ -87,14 +87,16 @@ def min_in_sync(kafka: KafkaSettings, replicas: int) -> int:
     return SAFE_IN_SYNC if replicas >= SAFE_REPLICAS else 1
 
 
-def findings(cluster: Cluster, topics: Sequence[AnyTopic], kafka: KafkaSettings) -> list[Finding]:
+def findings(
+    cluster: ClusterState, topics: Sequence[AnyTopic], kafka: KafkaSettings
+) -> list[TopicFinding]:
     """Return every difference, our topics first."""
-    result: list[Finding] = []
+    result: list[TopicFinding] = []
     for topic in topics:
         state = cluster.topics.get(topic.name)
         if state is None:
             result.append(
-                Finding(
+                TopicFinding(
                     topic.name,
                     MISSING,
                     "is missing",
@@ -119,13 +121,13 @@ class _Rules:
     """The comparisons of one topic."""
 
     def __init__(
-        self, name: str, state: TopicState, cluster: Cluster, kafka: KafkaSettings
+        self, name: str, state: TopicState, cluster: ClusterState, kafka: KafkaSettings
     ) -> None:
         self.name, self.state, self.kafka = name, state, kafka
         self._brokers = cluster.brokers
         self._safe = SAFE_REPLICAS if len(cluster.brokers) >= SAFE_REPLICAS else 1
 
-    def copies(self) -> Iterator[Finding]:
+    def copies(self) -> Iterator[TopicFinding]:
         """Compare replication, min.insync.replicas and unclean election of one of our topics."""
         due = max(self.kafka.replication, self._safe)
         replicas = min(map(len, self.state.replicas))
@@ -159,7 +161,7 @@ class _Rules:
                 unsafe=self._safe > 1,
             )
 
-    def internal_copies(self) -> Iterator[Finding]:
+    def internal_copies(self) -> Iterator[TopicFinding]:
         """Compare the copies of one of Kafka's own topics."""
         if min(map(len, self.state.replicas)) < self._safe:
             yield self._too_few_replicas(self._safe, _internal_reason(self.name), unsafe=False)
@@ -168,7 +170,7 @@ class _Rules:
                 "min.insync.replicas", str(SAFE_IN_SYNC), _internal_reason(self.name)
             )
 
-    def differs(self, setting: str, due: str, reason: str, *, unsafe: bool = False) -> Finding:
+    def differs(self, setting: str, due: str, reason: str, *, unsafe: bool = False) -> TopicFinding:
         """Return the finding for one setting, with the command that sets it."""
         present = self.state.config.get(setting, "unset")
         value = f"[{due}]" if "," in due else due
@@ -183,7 +185,7 @@ class _Rules:
             "--add-config",
             f"{setting}={value}",
         ]
-        return Finding(
+        return TopicFinding(
             self.name,
             setting,
             f"{setting} is {present}, should be {due}",
@@ -192,7 +194,7 @@ class _Rules:
             unsafe,
         )
 
-    def _too_few_replicas(self, due: int, reason: str, unsafe: bool) -> Finding:
+    def _too_few_replicas(self, due: int, reason: str, unsafe: bool) -> TopicFinding:
         replicas = min(map(len, self.state.replicas))
         difference = f"replication is {replicas}, should be {due}"
         if len(self._brokers) < due:
@@ -200,7 +202,7 @@ class _Rules:
                 f"The cluster has {len(self._brokers)} brokers: add some, or set `replication` in "
                 "[kafka] to what it can keep."
             )
-            return Finding(self.name, "replication", difference, reason, remedy, unsafe)
+            return TopicFinding(self.name, "replication", difference, reason, remedy, unsafe)
         plan = json.dumps(self._reassignment(due), separators=(",", ":"))
         command = [
             "kafka-reassign-partitions.sh",
@@ -210,7 +212,7 @@ class _Rules:
             "--execute",
         ]
         remedy = f"Run: echo {shlex.quote(plan)} > {self.name}.json && {shlex.join(command)}"
-        return Finding(self.name, "replication", difference, reason, remedy, unsafe)
+        return TopicFinding(self.name, "replication", difference, reason, remedy, unsafe)
 
     def _reassignment(self, due: int) -> dict[str, object]:
         """Return Kafka's plan for more replicas: the present ones stay, the leader stays first."""
@@ -223,12 +225,12 @@ class _Rules:
         return {"version": 1, "partitions": partitions}
 
 
-def _log(topic: AnyTopic, rules: _Rules) -> Iterator[Finding]:
+def _log(topic: AnyTopic, rules: _Rules) -> Iterator[TopicFinding]:
     """Compare what a topic keeps, and how large a record it takes."""
     state = rules.state
     due = partitions_of(topic, rules.kafka)
     if len(state.replicas) != due:
-        yield Finding(
+        yield TopicFinding(
             topic.name,
             PARTITIONS,
             f"has {len(state.replicas)} partitions, the settings say {due}",
@@ -263,7 +265,7 @@ def _log(topic: AnyTopic, rules: _Rules) -> Iterator[Finding]:
         )
 
 
-def _retention(topic: AnyTopic, rules: _Rules) -> Iterator[Finding]:
+def _retention(topic: AnyTopic, rules: _Rules) -> Iterator[TopicFinding]:
     due = topic.retention_ms
     kept_ms = rules.state.number("retention.ms", due)
     if kept_ms >= 0 and (due < 0 or kept_ms < due):
@@ -293,14 +295,14 @@ def _internal_reason(name: str) -> str:
     return "One dead broker stops every transaction, and so the router."
 
 
-def _future_internal(name: str, cluster: Cluster) -> Iterator[Finding]:
+def _future_internal(name: str, cluster: ClusterState) -> Iterator[TopicFinding]:
     """Compare the settings by which the brokers will make an internal topic."""
     if len(cluster.brokers) < SAFE_REPLICAS:
         return
     for setting, due in zip(_BROKER_SETTINGS[name], (SAFE_REPLICAS, SAFE_IN_SYNC), strict=True):
         present = cluster.broker_config.get(setting)
         if present is not None and int(present) < due:
-            yield Finding(
+            yield TopicFinding(
                 name,
                 setting,
                 f"the brokers make it with {setting}={present}, should be {due}",

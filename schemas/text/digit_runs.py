@@ -23,7 +23,7 @@ _RUN = re.compile(rf"\d(?:{GAP}\d)*")
 _GROUP = re.compile(r"\d+")
 
 
-class Run(NamedTuple):
+class DigitRun(NamedTuple):
     """Groups of digits in a text with only separators between them.
 
     `digits` are all of them in ASCII. Group `i` is `digits[offsets[i]:offsets[i + 1]]` and begins
@@ -61,7 +61,7 @@ class Run(NamedTuple):
                 yield last, self.digits[start : start + length]
 
 
-def digit_runs(text: str, least: int) -> Iterator[Run]:
+def digit_runs(text: str, least: int) -> Iterator[DigitRun]:
     """Yield the runs of a text that have at least so many digits."""
     for match in _RUN.finditer(text):
         if match.end() - match.start() < least:
@@ -72,7 +72,7 @@ def digit_runs(text: str, least: int) -> Iterator[Run]:
             pieces.append(group[0])
             offsets.append(offsets[-1] + len(group[0]))
         if offsets[-1] >= least:
-            yield Run(text, _ascii("".join(pieces)), offsets, starts)
+            yield DigitRun(text, _ascii("".join(pieces)), offsets, starts)
 
 
 def _ascii(digits: str) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from schemas.text.digit_runs import Run, digit_runs
+from schemas.text.digit_runs import DigitRun, digit_runs
 from schemas.text.iban import find_ibans
 
 
@@ -72,7 +72,7 @@ def without(text: str, numbers: list[PersonalNumber]) -> str:
     return "".join([*pieces, text[end:]]) if numbers else text
 
 
-def _find_cards(run: Run) -> Iterator[PersonalNumber]:
+def _find_cards(run: DigitRun) -> Iterator[PersonalNumber]:
     group = 0
     while group < len(run.starts):
         lengths = _card_lengths(run.digits[run.offsets[group] : run.offsets[group] + 4])
@@ -84,7 +84,7 @@ def _find_cards(run: Run) -> Iterator[PersonalNumber]:
         group += 1
 
 
-def _is_laid_out_as_card(run: Run, first: int, behind: int) -> bool:
+def _is_laid_out_as_card(run: DigitRun, first: int, behind: int) -> bool:
     """Say whether people write such groups: four digits or more, or all of one length."""
     *sizes, last = run.sizes(first, behind)
     broken = run.text[run.starts[first] : run.end(behind - 1)].count("\n")
@@ -92,7 +92,9 @@ def _is_laid_out_as_card(run: Run, first: int, behind: int) -> bool:
     return broken <= _LINE_BREAKS and (broken > 0 or alike or min(sizes) >= 4)
 
 
-def _find_checked(run: Run, kind: _Kind, taken: list[PersonalNumber]) -> Iterator[PersonalNumber]:
+def _find_checked(
+    run: DigitRun, kind: _Kind, taken: list[PersonalNumber]
+) -> Iterator[PersonalNumber]:
     """Yield the numbers of a kind that do not overlap a taken span."""
     group, others = 0, iter([*taken, PersonalNumber("", len(run.text), len(run.text))])
     other = next(others)
@@ -111,7 +113,7 @@ def _find_checked(run: Run, kind: _Kind, taken: list[PersonalNumber]) -> Iterato
         group += 1
 
 
-def _is_laid_out_alike(run: Run, first: int, behind: int) -> bool:
+def _is_laid_out_alike(run: DigitRun, first: int, behind: int) -> bool:
     """Return whether the groups have one separator, without a single digit among longer ones."""
     sizes = run.sizes(first, behind)
     if len(sizes) == 1:

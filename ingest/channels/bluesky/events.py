@@ -18,7 +18,7 @@ _MAX_KIND_CHARS = 20  # a kind in a reason comes from the network
 
 def read_event(raw: bytes) -> wire.JetstreamEvent:
     """Return an event of either form in the shape of the first one."""
-    payload = decode_json(wire.EventEnvelope, raw).payload
+    payload = decode_json(wire.JetstreamEnvelope, raw).payload
     if payload is None:
         return decode_json(wire.JetstreamEvent, raw)
     time = parse_time(payload.witnessed_at or payload.time)

@@ -17,7 +17,7 @@ _MAX_CLOCK_SKEW = timedelta(minutes=5)  # an author's clock may be wrong by so m
 
 def parse_event(delivery: Delivery, context: Context[Account]) -> Parsed:
     """Return the Message of one event; raise Rejected(delivery.ignored) for other posts."""
-    archived = decode_json(wire.ArchivedEvent, delivery.raw)
+    archived = decode_json(wire.ArchivedJetstreamEvent, delivery.raw)
     event = read_event(bytes(archived.event) or delivery.raw)
     commit = post_commit(event)
     if commit.operation == "delete":
@@ -26,13 +26,13 @@ def parse_event(delivery: Delivery, context: Context[Account]) -> Parsed:
     reason = reason_to_ignore(event.did, record, context.settings or Account())
     if reason and delivery.hint is None:
         raise Rejected("delivery.ignored", reason)
-    return _parse_post(event, record, archived.profile or wire.Profile(), delivery, context)
+    return _parse_post(event, record, archived.profile or wire.AuthorProfile(), delivery, context)
 
 
 def _parse_post(
     event: wire.JetstreamEvent,
     record: wire.PostRecord,
-    profile: wire.Profile,
+    profile: wire.AuthorProfile,
     delivery: Delivery,
     context: Context[Account],
 ) -> Parsed:

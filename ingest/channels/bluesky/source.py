@@ -123,7 +123,7 @@ class JetstreamSource:
             if root is None:
                 return
         profile = await self._profile(event.did, client)
-        archived = wire.ArchivedEvent(event=msgspec.Raw(raw), profile=profile)
+        archived = wire.ArchivedJetstreamEvent(event=msgspec.Raw(raw), profile=profile)
         await accept(self._delivery(msgspec.json.encode(archived), hint=root))
         reply = record.reply or wire.ReplyRef()
         self._posts.add(uri, reply.root.uri or uri)
@@ -164,14 +164,14 @@ class JetstreamSource:
     def _delivery(self, raw: bytes, hint: str | None) -> Delivery:
         return Delivery(raw=raw, account=self._account, received_at=self._context.now(), hint=hint)
 
-    async def _profile(self, did: str, client: httpx2.AsyncClient) -> wire.Profile | None:
+    async def _profile(self, did: str, client: httpx2.AsyncClient) -> wire.AuthorProfile | None:
         """Return the profile of an author; None while the server does not give it."""
         url = f"{self._settings.api}/xrpc/app.bsky.actor.getProfile"
         try:
             response = await client.get(url, params={"actor": did})
             if response.status_code != 200:
                 return None
-            return decode_json(wire.Profile, response.content)
+            return decode_json(wire.AuthorProfile, response.content)
         except (httpx2.HTTPError, Rejected) as error:
             # A post without its author's name still counts.
             self._context.warn("profile.unknown", source=self._name, why=type(error).__name__)

@@ -112,13 +112,13 @@ class EventPayload(Commit, frozen=True, kw_only=True, rename="camel"):
     time: Text = None
 
 
-class EventEnvelope(Record, frozen=True, kw_only=True):
+class JetstreamEnvelope(Record, frozen=True, kw_only=True):
     """The envelope of the second form."""
 
     payload: EventPayload | None = None
 
 
-class Profile(Record, frozen=True, kw_only=True, rename="camel"):
+class AuthorProfile(Record, frozen=True, kw_only=True, rename="camel"):
     """The profile of an author."""
 
     handle: str | None = ""
@@ -126,11 +126,11 @@ class Profile(Record, frozen=True, kw_only=True, rename="camel"):
     followers_count: int | None = None
 
 
-class ArchivedEvent(Record, frozen=True, kw_only=True):
+class ArchivedJetstreamEvent(Record, frozen=True, kw_only=True):
     """An event with its author's profile, as the archive keeps it."""
 
     event: msgspec.Raw = msgspec.Raw()
-    profile: Profile | None = None
+    profile: AuthorProfile | None = None
 
 
 class Service(Record, frozen=True, kw_only=True, rename="camel"):

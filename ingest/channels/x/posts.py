@@ -19,7 +19,7 @@ def select_post(body: bytes) -> WebhookResult:
     fields = decode_json(dict[str, msgspec.Raw], envelope.data).keys()
     if "event_type" not in fields:
         return _archive("", envelope.data, envelope.includes)
-    activity = decode_json(wire.Activity, envelope.data)
+    activity = decode_json(wire.TweetActivity, envelope.data)
     if activity.event_type not in POST_EVENTS:
         reason = _OTHER_EVENTS.get(activity.event_type, "other_event")
         return WebhookResult(ignored=(reason,))

@@ -16,7 +16,7 @@ class ReferencedTweet(Record, frozen=True, kw_only=True):
     id: Text = ""
 
 
-class Entity(Record, frozen=True, kw_only=True):
+class TweetEntity(Record, frozen=True, kw_only=True):
     """A mention, or a link."""
 
     id: Text = ""
@@ -28,8 +28,8 @@ class Entity(Record, frozen=True, kw_only=True):
 class Entities(Record, frozen=True, kw_only=True):
     """The mentions and links of a text."""
 
-    mentions: tuple[Entity, ...] = ()
-    urls: tuple[Entity, ...] = ()
+    mentions: tuple[TweetEntity, ...] = ()
+    urls: tuple[TweetEntity, ...] = ()
 
 
 class NoteTweet(Record, frozen=True, kw_only=True):
@@ -92,7 +92,7 @@ class Includes(Record, frozen=True, kw_only=True):
     media: tuple[TweetMedia, ...] = ()
 
 
-class Activity(Record, frozen=True, kw_only=True):
+class TweetActivity(Record, frozen=True, kw_only=True):
     """An event of the Activity API."""
 
     event_uuid: str = ""

@@ -11,8 +11,8 @@ import pytest
 from runtime.settings.structs import KafkaSettings
 from runtime.topics.rules import (
     INTERNAL,
-    Cluster,
-    Finding,
+    ClusterState,
+    TopicFinding,
     TopicState,
     cleanup_policy,
     findings,
@@ -46,12 +46,12 @@ def cluster(
     kafka: KafkaSettings = PRODUCTION,
     broker_config: Mapping[str, str] | None = None,
     **changed: TopicState,
-) -> Cluster:
+) -> ClusterState:
     """Return a cluster with right topics, some replaced: `messages=` for messages.v1."""
     states = {t.name: right(t, kafka, replicas) for t in WANTED}
     states |= {name: TopicState((replicas,) * 4, SAFE_INTERNAL) for name in INTERNAL}
     states |= {f"{name}.v1": state for name, state in changed.items()}
-    return Cluster(tuple(range(1, brokers + 1)), states, broker_config or {})
+    return ClusterState(tuple(range(1, brokers + 1)), states, broker_config or {})
 
 
 def with_setting(setting: str, value: str, topic: AnyTopic = topics.MESSAGES) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def with_setting(setting: str, value: str, topic: AnyTopic = topics.MESSAGES) ->
     return {topic.name.removesuffix(".v1"): TopicState(state.replicas, config)}
 
 
-def only(results: list[Finding]) -> Finding:
+def only(results: list[TopicFinding]) -> TopicFinding:
     """Return the one finding."""
     (finding,) = results
     return finding
@@ -169,7 +169,7 @@ def test_kafkas_own_topics_are_compared_and_keep_no_stage_from_starting() -> Non
     lonely = TopicState(((1,),) * 4, {"min.insync.replicas": "1"})
     state = cluster()
     states = {**state.topics, INTERNAL[1]: lonely}
-    results = findings(Cluster(state.brokers, states, {}), WANTED, PRODUCTION)
+    results = findings(ClusterState(state.brokers, states, {}), WANTED, PRODUCTION)
     assert [(f.topic, f.setting, f.unsafe) for f in results] == [
         ("__transaction_state", "replication", False),
         ("__transaction_state", "min.insync.replicas", False),
@@ -180,10 +180,10 @@ def test_kafkas_own_topics_are_judged_by_the_brokers_settings_before_they_exist(
     state = cluster()
     ours = {t.name: state.topics[t.name] for t in WANTED}
     config = {"offsets.topic.replication.factor": "1", "min.insync.replicas": "2"}
-    result = only(findings(Cluster(state.brokers, ours, config), WANTED, PRODUCTION))
+    result = only(findings(ClusterState(state.brokers, ours, config), WANTED, PRODUCTION))
     assert result.topic == "__consumer_offsets"
     assert "offsets.topic.replication.factor=1, should be 3" in str(result)
-    assert findings(Cluster((1,), ours, config), (), KafkaSettings()) == []
+    assert findings(ClusterState((1,), ours, config), (), KafkaSettings()) == []
 
 
 def test_a_missing_topic_and_another_number_of_partitions_are_findings() -> None:
