@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ingest.registry import WEBHOOKS
 from ingest.webhook import WebhookRequest
+from runtime.settings.limits import MIB
 from schemas.errors import Rejected, Retry
 from tests.support.samples.registry import SAMPLES, SECRET_WORD
 
@@ -159,3 +160,15 @@ def test_the_setup_is_shown_for_configured_accounts_alone(name: str) -> None:
     assert f"/v1/hooks/{name}/a" in text
     assert WEBHOOKS[name].setup(sample.channel.account(), "https://kapi.example") is None
     assert "sir-" not in text
+
+
+@pytest.mark.parametrize("name", WEBHOOKS)
+def test_the_headers_of_the_proof_are_in_the_call(name: str) -> None:
+    sample = SAMPLES[name]
+    proofs = WEBHOOKS[name].proof_headers(sample.settings)
+    assert not proofs or any(sample.call.headers.get(header) for header in proofs)
+
+
+@pytest.mark.parametrize("name", WEBHOOKS)
+def test_the_largest_body_has_room_for_a_call(name: str) -> None:
+    assert len(SAMPLES[name].payload) < WEBHOOKS[name].max_body <= 64 * MIB

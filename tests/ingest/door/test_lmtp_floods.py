@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import gc
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import NamedTuple
 
 import pytest
+import uvloop
 
 from cli.up.ports import free_port
 from ingest.channels.email import Account
@@ -15,10 +16,14 @@ from ingest.door import lmtp
 from runtime.http.guard import Guard
 from runtime.settings.limits import MIB, LimitsSettings
 from runtime.settings.structs import MailDoorSettings
+from tests.support.open_connections import OpenConnections, read_rest
 from tests.support.waiting import until
 
 COMMANDS = 20
 ADDRESS = "destek@example.com"
+
+
+Run = Callable[[Coroutine[object, object, None]], None]
 
 
 class Opened(NamedTuple):
@@ -104,3 +109,48 @@ async def test_a_mail_that_never_ends_leaves_nothing_behind(door: Opened) -> Non
     finally:
         tracemalloc.stop()
         gc.enable()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_mail_connections_and_their_bytes_are_limited(run: Run) -> None:
+    run(_flood_with_connections(OpenConnections()))
+
+
+async def _flood_with_connections(callers: OpenConnections) -> None:
+    guard = Guard(LimitsSettings(mail_connections=3, mail_connections_by_address=3, mail_bytes=MIB))
+    port, stop = free_port(), asyncio.Event()
+    receiver = lmtp.Receiver(None, None, {})  # type: ignore[arg-type]  # nothing is taken
+    settings = MailDoorSettings(protocol="lmtp", port=port)
+    task = asyncio.create_task(lmtp.serve(settings, receiver, stop, guard))
+    url = f"http://127.0.0.1:{port}"
+
+    async def open_three() -> list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        with contextlib.suppress(OSError):
+            return [await callers.open(url, b"") for _ in range(3)]
+        return []
+
+    try:
+        three = await until("the mail door listens", open_three, 10)
+        for reader, _ in three:
+            assert (await reader.readline()).startswith(b"220")
+        reader, _ = await callers.open(url, b"")
+        assert (await read_rest(reader)).startswith(b"421")
+        first, writer = three[0]
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"x" * (2 * MIB))
+            await writer.drain()
+        assert (await read_rest(first)) in (
+            b"",
+            b"452 4.3.1 too many mails at once, try again later\r\n",
+        )
+        await until(
+            "the first mail is given back",
+            lambda: not guard.mail_bytes.total and guard.mails.total <= 2,
+            10,
+        )
+        reader, _ = await callers.open(url, b"")
+        assert (await reader.readline()).startswith(b"220"), "there is room again"
+    finally:
+        await callers.close()
+        stop.set()
+        await task
