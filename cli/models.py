@@ -1,4 +1,4 @@
-"""The commands `santral train` and `santral evaluate`, about models that learn from labels.
+"""The commands `santral train` and `santral evaluate`, which make and judge models.
 
 `train` reads JSON lines of `text` and `label`, and writes a model's file for `decide --model` and
 [router] models. Standard error has sentences, standard output one JSON object with every figure.
@@ -24,10 +24,11 @@ from cli.context import (
 from schemas.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from router.models.model import Figures, Head, Task
-    from router.training.evaluation import Report
+    from router.models.head import Figures, Head, Task
+    from router.training.evaluation import EvaluationReport
 
 _TASKS = click.Choice(["department", "intent", "sentiment"])
+_SHOWN_CONFUSIONS = 5
 _DATA = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 
@@ -38,30 +39,30 @@ _DATA = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
-    help="Where the model is written.",
+    help="The file of the model.",
 )
 @click.option(
     "--corrections",
     is_flag=True,
-    help="Learn from the store, too: where people moved items, and where they resolved "
-    "them (task department).",
+    help="Also learn from the store, by the departments to which people moved items and in "
+    "which they resolved them (task department).",
 )
 @click.option(
     "--unlabelled",
     type=_DATA,
-    help="Learn from these lines of `text`, too: sentence embeddings name the labels of those they "
-    "are surest of, if that helps (50 ms each, 5,000 at most; needs 'santral[second]').",
+    help="Also learn from these lines of `text`, if that helps: a teacher with sentence embeddings "
+    "labels those of which it is surest (50 ms each, 5,000 at most; needs 'santral[second]').",
 )
 @click.option(
     "--second-look",
     is_flag=True,
-    help="Let it look again, by sentence embeddings, at the one text in twenty of which "
-    "it is least sure, if that helps (50 ms each; needs 'santral[second]').",
+    help="Give the least sure text in twenty a second look by sentence embeddings, if that helps "
+    "(50 ms each; needs 'santral[second]').",
 )
 @click.option(
     "--rules",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder of rules to learn by, instead of those of the settings.",
+    help="The folder of rules to learn by, instead of the rules of the settings.",
 )
 @click.pass_context
 def train(
@@ -76,20 +77,21 @@ def train(
 ) -> None:
     """Learn a model from DATA: JSON lines of `text` and `label` (- for standard input).
 
-    It learns by the words and by the rules that fire; it keeps a copy of them, so that later
-    changes of the rules do not change the model. Its figures come from cross-validation, which
-    holds back a fifth of the lines five times. The same lines and rules give the same model. Lines
-    without a label are passed by.
+    The model learns by the words and by the rules that fire. Its file has a copy of these rules,
+    so that a change of the rules does not change the model. The figures come from
+    cross-validation, which holds back a fifth of the lines five times. The same lines and rules
+    give the same model. Lines without a label are only counted.
     """
     if data is None and not corrections:
         raise ConfigError([Problem("nothing to learn from: give DATA or --corrections")])
     if corrections and task != "department":
-        raise ConfigError([Problem("--corrections are departments: use --task department")])
+        raise ConfigError([Problem("--corrections name departments: use --task department")])
     settings = load_running_settings(ctx, "the store") if corrections else load_settings(ctx)
     from router.models import model_file
     from router.policy_settings import load_pack, with_overrides
-    from router.training import dataset, embedding_stage
-    from router.training import train as training
+    from router.training.dataset import read_labelled, read_unlabelled
+    from router.training.embedding_stage import SECOND_LOOK_SHARE
+    from router.training.train import TrainingOptions, train_model
 
     pack = load_pack(with_overrides(settings, str(rules or "")))
     corrected: Iterable[bytes] = ()
@@ -97,22 +99,19 @@ def train(
         from workers.store.recorded_traffic import labelled_lines
 
         corrected = labelled_lines(settings)
-    lines = dataset.read(chain(_read_lines(data), corrected))
+    lines = read_labelled(chain(_read_lines(data), corrected))
     print_note(
-        f"{len(lines.texts)} lines, {len(set(lines.labels))} labels, {lines.unlabelled} without"
+        f"{len(lines.texts)} lines with {len(set(lines.labels))} labels, {lines.unlabelled} without"
     )
-    texts = dataset.texts(_read_lines(unlabelled)) if unlabelled else None
+    texts = read_unlabelled(_read_lines(unlabelled)) if unlabelled else None
+    options = TrainingOptions(
+        pack=pack,
+        unlabelled=texts,
+        second_look_share=SECOND_LOOK_SHARE if second_look else 0.0,
+    )
     began = time.monotonic()
     with progress_bar() as update:
-        model = training.train(
-            lines,
-            task,
-            datetime.now(UTC),
-            update,
-            look_again=embedding_stage.LOOKED if second_look else 0.0,
-            unlabelled=texts,
-            pack=pack,
-        )
+        model = train_model(lines, task, datetime.now(UTC), options, update)
     head = model_file.save(out, model)
     print_note(f"cross-validated in {head.figures.folds} parts, {time.monotonic() - began:.0f} s:")
     _print_figures(head.figures)
@@ -124,21 +123,21 @@ def train(
 
 
 def _print_helps(head: "Head", unlabelled: int | None, *, second_look: bool) -> None:
-    """Print which helps beside the labels the model uses: rules, a teacher, a second look."""
+    """Print the helps that the model uses beside the labels: rules, a teacher, a second look."""
     if head.fired:
         print_note(
-            f"one of {head.pack}'s rules that fires counts {head.fired:g} times as much as a word"
+            f"a rule of {head.pack} that fires counts {head.fired:g} times as much as a word"
         )
     if unlabelled is not None and head.taught:
-        print_note(f"taught by {head.taught} of {unlabelled} lines without a label")
+        print_note(f"a teacher labelled {head.taught} of {unlabelled} lines without a label")
     elif unlabelled is not None:
-        print_note("with lines without a label it gets no more right: none is used")
+        print_note("lines without a label did not improve the accuracy, so they are not used")
     if second_look and head.second is None:
-        print_note("a second look gets no more of these lines right: the model has none")
+        print_note("a second look did not improve the accuracy, so it is not used")
     elif head.second is not None:
         print_note(
-            f"looks again below a confidence of {head.second.below:.2f}; {head.second.part:.0%} of "
-            "that answer is its own"
+            f"texts below a confidence of {head.second.below:.2f} get a second look, which makes "
+            f"up {head.second.part:.0%} of the answer"
         )
 
 
@@ -150,26 +149,27 @@ def _print_helps(head: "Head", unlabelled: int | None, *, second_look: bool) -> 
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
-    help="A model of `santral train`.",
+    help="The file of a model from `santral train`.",
 )
 def evaluate(data: Path, task: "Task", file: Path) -> None:
-    """Say how good a model is on DATA that it has not seen: JSON lines of `text` and `label`.
+    """Judge a model on DATA that it has not seen: JSON lines of `text` and `label`.
 
-    Accuracy with its 95 % interval and the majority baseline, figures for each label, how true its
-    confidence is, what it mixes up, and the time a message takes.
+    The report has the accuracy with its 95 % interval and the majority baseline, the figures of
+    each label, the commonest confusions, the calibration, and the time of a message.
     """
     from router.models import model_file
-    from router.training import dataset, evaluation
+    from router.training import evaluation
+    from router.training.dataset import read_labelled
 
     model = model_file.load(file)
     if model.head.task != task:
         raise ConfigError([Problem(f"model {file}: its task is {model.head.task}, not {task}")])
-    report = evaluation.evaluate(model, dataset.read(_read_lines(data)))
+    report = evaluation.evaluate(model, read_labelled(_read_lines(data)))
     _print_report(report)
     print_record(report)
 
 
-def _print_report(report: "Report") -> None:
+def _print_report(report: "EvaluationReport") -> None:
     _print_figures(report.figures)
     if report.outside:
         print_note(
@@ -177,16 +177,16 @@ def _print_report(report: "Report") -> None:
             f"{report.outside_recall * 100:.1f} %"
         )
     print_note(f"{report.microseconds:.0f} microseconds a message, {report.messages} messages")
-    width = max(len(x.label) for x in report.labels)
+    width = max(len(figures.label) for figures in report.labels)
     print_note(f"{'label':<{width}}  lines  precision  recall     F1")
-    for x in report.labels:
+    for figures in report.labels:
         print_note(
-            f"{x.label:<{width}}  {x.lines:>5}  {x.precision * 100:>8.1f}  {x.recall * 100:>6.1f}"
-            f"  {x.f1 * 100:>5.1f}"
+            f"{figures.label:<{width}}  {figures.lines:>5}  {figures.precision * 100:>8.1f}  "
+            f"{figures.recall * 100:>6.1f}  {figures.f1 * 100:>5.1f}"
         )
-    for pair in report.mixed_up[:5]:
-        print_note(f"{pair.truth} taken for {pair.said}: {pair.count}")
-    print_note("confidence said -> right:")
+    for confusion in report.mixed_up[:_SHOWN_CONFUSIONS]:
+        print_note(f"{confusion.truth} taken for {confusion.said}: {confusion.count}")
+    print_note("mean confidence -> right:")
     for bin_ in report.reliability:
         print_note(f"  {bin_.said * 100:5.1f} % -> {bin_.right * 100:5.1f} %  ({bin_.count})")
 

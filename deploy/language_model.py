@@ -24,9 +24,11 @@ from sklearn.svm import LinearSVC
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from router.models import features, model, model_file
-from router.models.language import FILE
-from router.training.train import idf_of, matrix_of, scaled
+from router.models import features, model_file
+from router.models.head import Figures, Head
+from router.models.language import MODEL_FILE
+from router.models.model import LANGUAGE_PIECE_LENGTHS, LinearWeights, build_model
+from router.training.matrices import inverse_frequencies, normalize_rows, text_matrix
 
 GROUPS = {
     "tr": "tr",
@@ -155,17 +157,17 @@ def main(folder: Path) -> None:
             labels += [label] * len(invented)
     names = tuple(sorted(GROUPS))
     truth = np.array([names.index(x) for x in labels])
-    matrix = matrix_of(texts, model.LANGUAGE)
-    idf = idf_of(matrix)
-    fitted = LinearSVC(C=0.3, random_state=0).fit(scaled(matrix, idf), truth)
+    matrix = text_matrix(texts, LANGUAGE_PIECE_LENGTHS)
+    idf = inverse_frequencies(matrix)
+    fitted = LinearSVC(C=0.3, random_state=0).fit(normalize_rows(matrix, idf), truth)
     bias = fitted.intercept_.astype(np.float32)
     for label, more in LEAN.items():
         bias[names.index(label)] += more
     weights = fitted.coef_.astype(np.float32)
     loudest = np.argsort(-np.abs(weights * idf).max(axis=0), kind="stable")[:ROWS]
     used = np.sort(loudest).astype(np.int32)
-    none = model.Figures(accuracy=0, low=0, high=0, majority=0, macro_f1=0, ece=0, folds=1)
-    head = model.Head(
+    figures = Figures(accuracy=0, low=0, high=0, majority=0, macro_f1=0, ece=0, folds=1)
+    head = Head(
         task="language",
         labels=names,
         features=features.VERSION,
@@ -177,13 +179,16 @@ def main(folder: Path) -> None:
         by_label={n: labels.count(n) for n in names},
         made_at=datetime(2026, 11, 22, tzinfo=UTC),
         made_by="deploy/language_model.py",
-        figures=none,
+        figures=figures,
     )
-    built = model.build(
-        head, "language", used, idf[used], np.ascontiguousarray(weights[:, used].T), bias
+    linear = LinearWeights(
+        buckets=used,
+        idf=idf[used],
+        weights=np.ascontiguousarray(weights[:, used].T),
+        bias=bias,
     )
-    model_file.save(FILE, built)
-    print(FILE, FILE.stat().st_size)  # noqa: T201
+    model_file.save(MODEL_FILE, build_model(head, "language", linear))
+    print(MODEL_FILE, MODEL_FILE.stat().st_size)  # noqa: T201
 
 
 if __name__ == "__main__":

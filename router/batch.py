@@ -12,7 +12,7 @@ from router.dead_letters import KafkaRecord, decode_key, write_dead_letter
 from router.decision.analysis import TextAnalysis
 from router.decision.decide import RoutingResult, decide_message
 from router.decision.policy import Policy
-from router.models.model import AT_ONCE
+from router.models.model import BATCH_TEXTS
 from router.record_decision import STEP, FaultRuns, RecordResult, analyse_batch, decide_record
 from router.state import ConversationKey, Conversations
 from router.transaction import Transactions
@@ -103,8 +103,10 @@ class Decider:
     def decide(self, records: Sequence[KafkaRecord], batch: Batch, began_s: float) -> int:
         """Decide records until MAX_BATCH_S after the batch began; return their number."""
         done = 0
-        for first in range(0, len(records), AT_ONCE):
-            decoded = [(record, *_decode(record)) for record in records[first : first + AT_ONCE]]
+        for first in range(0, len(records), BATCH_TEXTS):
+            decoded = [
+                (record, *_decode(record)) for record in records[first : first + BATCH_TEXTS]
+            ]
             self._analyse(decoded, batch)
             for decoded_record in decoded:
                 self._process(decoded_record, batch)

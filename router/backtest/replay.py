@@ -15,8 +15,8 @@ from router.decision.analysis import TextAnalysis, analyse, classified_text
 from router.decision.apply_outcome import apply_outcome
 from router.decision.decide import RoutingResult, decide_message
 from router.decision.policy import Policy
-from router.models.language import language
-from router.training.train import wilson
+from router.models.language import detect_language
+from router.training.scores import wilson_interval
 from schemas.base import Record, Time
 from schemas.decision import PERSONAL, TRIAGE, Decision
 from schemas.incident import Incident
@@ -198,7 +198,7 @@ def replay(
     truth: Counter[str] = Counter()
     times: list[datetime] = []
     count = 0
-    language("?")  # its model is read from its file now, and on neither side's time
+    detect_language("?")  # its model is read from its file now, and on neither side's time
     for part in _parts(events):
         batch = [e for e in part if isinstance(e, Message)]
         reads = zip(before.read(batch), after.read(batch), strict=True)
@@ -306,8 +306,8 @@ def _judged(before: _Side, after: _Side, truth: Counter[str]) -> Judged | None:
     if not count:
         return None
     one_share, other = before.right.total() / count, after.right.total() / count
-    low, high = wilson(one_share, count)
-    other_low, other_high = wilson(other, count)
+    low, high = wilson_interval(one_share, count)
+    other_low, other_high = wilson_interval(other, count)
     return Judged(
         before=one_share,
         before_low=low,

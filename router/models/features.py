@@ -1,67 +1,71 @@
 """Features of texts for the linear models: hashed pieces of words, whole words and pairs of them.
 
-Before: the texts of a batch. After: model.py weighs them, training/train.py learns the weights. A
-text is folded (no case, no Turkish letters, one sign for every digit, moods of emoji kept), a
-letter that is drawn out counts twice at most; pieces of three and four characters do not cross
-words. The whole batch is hashed at once, by numpy; a text's features do not depend on its
-neighbours. Pure.
+A text is folded. It keeps no case and no Turkish letters, and has one sign for every digit and one
+for each mood of an emoji. A repeated letter counts twice at most. Pieces of three and four
+characters do not cross words. numpy hashes a batch of texts together, but the features of a text do
+not depend on its neighbours. Pure.
 """
 
 import codecs
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from router.models.arrays import Bools, Floats, Hashes, Ints
 from schemas.text.fold import table
 
-BITS = 18
-BUCKETS = 1 << BITS
-LENGTH = 3000
-"""Characters looked at: nobody's first concern stands behind them, and time stays bounded."""
+_BUCKET_BITS = 18
+BUCKETS = 1 << _BUCKET_BITS
+_MAX_CHARS = 3000
+"""Features are taken from this many characters. The main concern is never further down, and the
+time of a text stays bounded."""
 
 VERSION = 2
-"""Of this file's way to make features: a model made by another is refused."""
+"""The version of these features; a model of another version is refused."""
 
-GRAMS = (3, 4)
-"""Lengths of the pieces. Two and five characters gain 0.2 % of accuracy and cost two thirds more
-time; a language is told with them."""
+PIECE_LENGTHS = (3, 4)
+"""Pieces of two and five characters gain 0.2 % of accuracy and cost two thirds more time. The model
+of languages uses them."""
 
-_PREFIX = 5  # of a word in a pair: Turkish puts its endings behind the stem
-_KEPT = "!?"
-_SPACE, _MOODS = 32, {"good": "¤", "bad": "¦", "other": "§"}
-_GOOD = frozenset("😀😁😂😃😄😅😆😉😊😋😍😎😘😇🙂🤗🤩🥰😻👍👏🙏🎉💯💪✨🌟💐🌹💚💙💛💜🧡❤♥☺✌👌🥳😌")
-_BAD = frozenset("😠😡😢😣😤😥😨😩😪😫😭😞😟😔😒😖😓😰😱🤬🤮🤢👿😾👎💔☹🙁🖕💩😑😐🙄😕")
-_STEP = np.uint64(1099511628211)  # the prime of FNV-1a
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2 to the 64th over the golden ratio (Knuth)
+_STEM_CHARS = 5
+"""A pair has the beginnings of its words, because Turkish puts its endings behind the stem."""
 
-Ints = NDArray[np.int64]
-Words = NDArray[np.uint64]
+_PUNCTUATION = "!?"
+_SPACE = 32
+_MOOD_SIGNS = {"good": "¤", "bad": "¦", "other": "§"}
+_GOOD_EMOJI = frozenset(
+    "😀😁😂😃😄😅😆😉😊😋😍😎😘😇🙂🤗🤩🥰😻👍👏🙏🎉💯💪✨🌟💐🌹💚💙💛💜🧡❤♥☺✌👌🥳😌"
+)
+_BAD_EMOJI = frozenset("😠😡😢😣😤😥😨😩😪😫😭😞😟😔😒😖😓😰😱🤬🤮🤢👿😾👎💔☹🙁🖕💩😑😐🙄😕")
+_FNV_PRIME = np.uint64(1099511628211)  # the prime of FNV-1a
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2 to the 64th over the golden ratio (Knuth)
+
+_Hashed = tuple[Ints, Hashes, Ints]
+"""The text, the hash and the word of each occurrence of a feature."""
 
 
-def _mood(error: UnicodeError) -> tuple[str, int]:
-    """Return the sign for characters that are no letters here: an emoji's mood."""
+def _encode_emoji(error: UnicodeError) -> tuple[str, int]:
+    """Return the signs of the moods for characters that windows-1254 does not have."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    made = ""
+    signs = ""
     for char in error.object[error.start : error.end]:
-        kind = "good" if char in _GOOD else "bad" if char in _BAD else "other"
-        made += _MOODS[kind]
-    return made, error.end
+        mood = "good" if char in _GOOD_EMOJI else "bad" if char in _BAD_EMOJI else "other"
+        signs += _MOOD_SIGNS[mood]
+    return signs, error.end
 
 
-codecs.register_error("santral.mood", _mood)
+codecs.register_error("santral.mood", _encode_emoji)
 
 
 def _sign(char: str, plain: str) -> str:
-    """Return what stands for a character: digits are all one."""
+    """Return the sign of a character; all digits share one."""
     if plain.isdigit():
         return "0"
     if plain.isascii() and plain.isalnum():
         return plain
-    return char if char in _KEPT or char in _MOODS.values() else ""
+    return char if char in _PUNCTUATION or char in _MOOD_SIGNS.values() else ""
 
 
 _TABLE = table(_sign)
@@ -71,8 +75,8 @@ _TABLE = table(_sign)
 class Features:
     """The features of `texts` texts, in the order of the texts.
 
-    For every occurrence: `text` it stands in, its `bucket`, and the `word` it belongs to. For every
-    word: `word_text`, and from where to where in that text it stands, in characters.
+    Each occurrence has its `text`, its `bucket` and its `word`. Each word has its text in
+    `word_text`, and its start and end there in characters.
     """
 
     texts: int
@@ -84,36 +88,39 @@ class Features:
     word_end: Ints
 
 
-def features(texts: list[str], grams: tuple[int, ...] = GRAMS) -> Features:
+def extract_features(texts: list[str], lengths: tuple[int, ...] = PIECE_LENGTHS) -> Features:
     """Return the features of a batch, with pieces of these lengths."""
-    chars, place, text = _laid_out(texts)
+    chars, offset, text = _join_texts(texts)
     space = chars == _SPACE
     starts = np.flatnonzero(space[:-1] & ~space[1:]) + 1
     ends = np.flatnonzero(~space[:-1] & space[1:]) + 1
-    found = [_grams(chars, space, text, starts, grams), _words(chars, starts, ends, text)]
-    found.append(_pairs(chars, starts, ends, text))
-    order_text, hashed, word = (np.concatenate(part) for part in zip(*found, strict=True))
+    occurrences = (
+        _hash_pieces(chars, space, text, starts, lengths),
+        _hash_words(chars, starts, ends, text),
+        _hash_pairs(chars, starts, ends, text),
+    )
+    text_of, hashed, word = (np.concatenate(arrays) for arrays in zip(*occurrences, strict=True))
     return Features(
         texts=len(texts),
-        text=order_text,
-        bucket=_bucket(hashed),
+        text=text_of,
+        bucket=_to_buckets(hashed),
         word=word,
         word_text=text[starts],
-        word_start=place[starts],
-        word_end=place[ends],
+        word_start=offset[starts],
+        word_end=offset[ends],
     )
 
 
-def counted(made: Features) -> tuple[Ints, Ints, NDArray[np.float32]]:
+def weigh_features(features: Features) -> tuple[Ints, Ints, Floats]:
     """Return (text, bucket, weight) of each different feature of each text, sorted by both.
 
-    The weight is 1 + ln(occurrences). Sorted by radix: 16 bits of the bucket, then the rest of it
-    with the text, which therefore number at most 16,384.
+    The weight is 1 + ln(occurrences). The sort is by radix, first 16 bits of the bucket and then
+    the rest of it with the text; a batch therefore has 16,384 texts at most.
     """
-    low = np.argsort((made.bucket & 0xFFFF).astype(np.uint16), kind="stable")
-    high = ((made.text.take(low) << 2) | (made.bucket.take(low) >> 16)).astype(np.uint16)
+    low = np.argsort((features.bucket & 0xFFFF).astype(np.uint16), kind="stable")
+    high = ((features.text.take(low) << 2) | (features.bucket.take(low) >> 16)).astype(np.uint16)
     order = low.take(np.argsort(high, kind="stable"))
-    text, bucket = made.text.take(order), made.bucket.take(order)
+    text, bucket = features.text.take(order), features.bucket.take(order)
     if not len(text):
         return text, bucket, np.zeros(0, np.float32)
     new = np.empty(len(text), bool)
@@ -125,62 +132,65 @@ def counted(made: Features) -> tuple[Ints, Ints, NDArray[np.float32]]:
     return text.take(first), bucket.take(first), (1 + np.log(count)).astype(np.float32)
 
 
-def bucket_of(name: str) -> int:
-    """Return the bucket of a feature that has a name: a rule that fired."""
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) % BUCKETS
+def rule_bucket(rule: str) -> int:
+    """Return the bucket of a rule, by its id."""
+    return int.from_bytes(blake2b(rule.encode(), digest_size=8).digest()) % BUCKETS
 
 
-def _laid_out(texts: list[str]) -> tuple[Words, Ints, Ints]:
-    """Return the characters of all texts in a row, each text between spaces, with the place in its
-    text and the number of its text for each."""
+def _join_texts(texts: list[str]) -> tuple[Hashes, Ints, Ints]:
+    """Return the characters of all texts in a row, each text between spaces.
+
+    The other arrays have the offset of each character in its text, and the number of its text.
+    """
     rows = [
-        b" " + t[:LENGTH].encode("cp1254", "santral.mood").translate(_TABLE) + b" " for t in texts
+        b" " + t[:_MAX_CHARS].encode("cp1254", "santral.mood").translate(_TABLE) + b" "
+        for t in texts
     ]
     lengths = np.fromiter(map(len, rows), np.int64, len(rows))
     chars = np.frombuffer(b"".join(rows), np.uint8)
     text = np.repeat(np.arange(len(rows)), lengths)
-    place = np.arange(len(chars)) - np.repeat(np.cumsum(lengths) - lengths, lengths) - 1
+    offset = np.arange(len(chars)) - np.repeat(np.cumsum(lengths) - lengths, lengths) - 1
     same = np.zeros(len(chars), bool)
     same[1:] = chars[1:] == chars[:-1]
     drop = same & (chars == _SPACE)
-    drop[2:] |= same[2:] & same[1:-1]  # the third of a kind and on
+    drop[2:] |= same[2:] & same[1:-1]  # the third of a kind, and all after it
     drop[1:] &= text[1:] == text[:-1]
     keep = ~drop
-    return chars[keep].astype(np.uint64), place[keep], text[keep]
+    return chars[keep].astype(np.uint64), offset[keep], text[keep]
 
 
-def _grams(
-    chars: Words, space: NDArray[np.bool_], text: Ints, starts: Ints, grams: tuple[int, ...]
-) -> tuple[Ints, Words, Ints]:
-    """Return the pieces of words, the spaces around them included."""
+def _hash_pieces(
+    chars: Hashes, space: Bools, text: Ints, starts: Ints, lengths: tuple[int, ...]
+) -> _Hashed:
+    """Return the pieces of words, which include the spaces around a word."""
     count = len(chars)
     spaces = np.zeros(count + 1, np.int64)
     np.cumsum(space, out=spaces[1:])
     begins = np.zeros(count + 1, np.int64)
     begins[starts] = 1
-    word = np.cumsum(begins)[:count] - 1  # of a space: the word before it
+    word = np.cumsum(begins)[:count] - 1  # a space counts to the word before it
     rolling = chars + np.uint64(1)
-    made: list[tuple[Any, Any, Any]] = []
-    for size in range(2, max(grams) + 1):
-        last = count - size + 1
+    pieces: list[_Hashed] = []
+    for length in range(2, max(lengths) + 1):
+        last = count - length + 1
         if last <= 0:
             break
-        rolling = (rolling[:last] * _STEP) ^ (chars[size - 1 :] + np.uint64(size * 1000))
-        if size not in grams:
+        rolling = (rolling[:last] * _FNV_PRIME) ^ (chars[length - 1 :] + np.uint64(length * 1000))
+        if length not in lengths:
             continue
-        inside = spaces[size - 1 : count] - spaces[1 : last + 1] == 0
-        inside &= text[:last] == text[size - 1 :]
-        at = np.flatnonzero(inside)
+        inside = spaces[length - 1 : count] - spaces[1 : last + 1] == 0
+        inside &= text[:last] == text[length - 1 :]
+        first = np.flatnonzero(inside)
         # A piece that begins with a space belongs to the word behind it.
-        owner = word.take(at) + (space.take(at) & ~space.take(at + 1))
-        made.append((text.take(at), rolling.take(at), owner))
-    if not made:
+        owner = word.take(first) + (space.take(first) & ~space.take(first + 1))
+        pieces.append((text.take(first), rolling.take(first), owner))
+    if not pieces:
         return np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.int64)
-    rows, hashes, words = (np.concatenate(part) for part in zip(*made, strict=True))
-    return rows, hashes, words
+    texts, hashes, words = zip(*pieces, strict=True)
+    return np.concatenate(texts), np.concatenate(hashes), np.concatenate(words)
 
 
-def _hashes(chars: Words, starts: Ints, ends: Ints) -> Words:
+def _hash_runs(chars: Hashes, starts: Ints, ends: Ints) -> Hashes:
     """Return a hash of each run of characters."""
     if not len(starts):
         return np.zeros(0, np.uint64)
@@ -188,27 +198,27 @@ def _hashes(chars: Words, starts: Ints, ends: Ints) -> Words:
     firsts = np.cumsum(lengths) - lengths
     inner = np.arange(int(lengths.sum())) - np.repeat(firsts, lengths)
     taken = chars[np.repeat(starts, lengths) + inner]
-    salt = (inner.astype(np.uint64) * np.uint64(2) + np.uint64(1)) * _MIX
+    salt = (inner.astype(np.uint64) * np.uint64(2) + np.uint64(1)) * _GOLDEN
     mixed = (taken + np.uint64(7)) * salt
     mixed ^= mixed >> np.uint64(32)
-    made: Words = np.add.reduceat(mixed * _STEP, firsts)
-    return made * _MIX
+    sums: Hashes = np.add.reduceat(mixed * _FNV_PRIME, firsts)
+    return sums * _GOLDEN
 
 
-def _words(chars: Words, starts: Ints, ends: Ints, text: Ints) -> tuple[Ints, Words, Ints]:
-    return text[starts], _hashes(chars, starts, ends), np.arange(len(starts))
+def _hash_words(chars: Hashes, starts: Ints, ends: Ints, text: Ints) -> _Hashed:
+    return text[starts], _hash_runs(chars, starts, ends), np.arange(len(starts))
 
 
-def _pairs(chars: Words, starts: Ints, ends: Ints, text: Ints) -> tuple[Ints, Words, Ints]:
-    """Return neighbours by the beginnings of their words."""
-    stems = _hashes(chars, starts, np.minimum(ends, starts + _PREFIX))
-    rows = text[starts]
-    both = np.flatnonzero(rows[1:] == rows[:-1])
-    return rows[both], (stems[both] * _STEP) ^ (stems[both + 1] + np.uint64(77)), both
+def _hash_pairs(chars: Hashes, starts: Ints, ends: Ints, text: Ints) -> _Hashed:
+    """Return pairs of neighbours, by the beginnings of their words."""
+    stems = _hash_runs(chars, starts, np.minimum(ends, starts + _STEM_CHARS))
+    texts = text[starts]
+    first = np.flatnonzero(texts[1:] == texts[:-1])
+    return texts[first], (stems[first] * _FNV_PRIME) ^ (stems[first + 1] + np.uint64(77)), first
 
 
-def _bucket(hashed: Words) -> Ints:
-    mixed = hashed * _MIX
+def _to_buckets(hashed: Hashes) -> Ints:
+    mixed = hashed * _GOLDEN
     mixed ^= mixed >> np.uint64(31)
-    made: Ints = ((mixed * _MIX) >> np.uint64(64 - BITS)).astype(np.int64)
-    return made
+    buckets: Ints = ((mixed * _GOLDEN) >> np.uint64(64 - _BUCKET_BITS)).astype(np.int64)
+    return buckets

@@ -1,15 +1,15 @@
-"""Turkish, English or neither, from small words, endings, letters and pieces of words. Pure.
+"""The language of a text: Turkish, English or neither. Pure.
 
-Before: the texts of a batch, and folded. After: decision/decide.py. Third languages are recognised
-by their own small words, so that German is not called English; what they leave open is told by the
-pieces of its words. A text that says nothing is "und", and the conversation's language stands in.
-Turkish is told by its endings even when typed without its letters.
+Small words and endings settle a long text. Endings show Turkish even where its letters are missing,
+and the small words of other languages keep German from being called English. language.model settles
+short and odd texts by the pieces of their words. A text without a sign is "und", and decide.py then
+takes the language of its conversation.
 """
 
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from router.models.model import Model
@@ -22,7 +22,7 @@ _FOREIGN = re.compile(r"[əƏñÑßãÃõÕøØåÅłŁőŐűŰ]|\b[qQ][aıoueAI
 
 _BEYOND = re.compile("[^\x00-\u024f]")  # Latin letters end there
 _TWO_LETTERS = re.compile(r"[^\W\d_].*?[^\W\d_]", re.DOTALL)
-_NAMES = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+")
+_NAME = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+")
 
 _WORDS = {
     "tr": "icin mi mu neden nasil yok degil cok gibi kadar olarak sonra bana benim sizin sizi "
@@ -68,7 +68,7 @@ _SHARED = {
     "en": "the are is was were my i it to of for have has on in at be do can how hello hi any "
     "want but or if me we yes no ok thank an will get all",
 }
-"""Small words that other languages have too: half as good."""
+"""Small words that other languages have too; they count half."""
 
 _ENDINGS = (
     "yorum",
@@ -110,79 +110,108 @@ _TURKISH = frozenset("şğ")
 
 _OTHERS = frozenset("əƏňýäåæøßñãõéèêëàáóòíìúùąęćłńśżźčšžřůěőűșțþð")
 _LETTERS = _TURKISH | _OTHERS
-_LETTERS_IN = 600  # characters
-_LETTER, _OTHER = 1.5, 2.0
-"""What Turkish letters weigh, and each different letter of other languages against both."""
-_HALF = 0.5
-_ENDING = 0.9
-"""What an ending weighs: a word of another language may have it too."""
+_MAX_LETTER_CHARS = 600
+"""Letters are looked for in this many characters."""
 
+_TURKISH_LETTER_WEIGHT = 1.5
+_FOREIGN_LETTER_WEIGHT = 2.0
+"""Each different letter of other languages weighs this much against Turkish and English."""
+
+_SHARED_WORD_WEIGHT = 0.5
+_ENDING_WEIGHT = 0.9
+"""An ending weighs less than a small word, because a word of another language may have it too."""
 
 _Votes = tuple[float, float, tuple[str, ...]]
 """How much a word speaks for Turkish and for English, and the other languages that have it."""
 
 
-def _looker() -> Callable[[str], _Votes | None]:
-    """Return what says for which languages a word speaks."""
-    table: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for words_of, weight in ((_WORDS, 1.0), (_SHARED, _HALF)):
+def _weigh_small_words() -> dict[str, dict[str, float]]:
+    """Return the weight of each small word for each language that has it."""
+    weights: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for words_of, weight in ((_WORDS, 1.0), (_SHARED, _SHARED_WORD_WEIGHT)):
         for language, words in words_of.items():
             for word in words.split():
-                table[word][language] = weight
-
-    def look(word: str) -> _Votes | None:
-        votes = table.get(word, {})
-        turkish = votes.get("tr", 0.0) + _ENDING * sum(map(word.endswith, _ENDINGS))
-        others = tuple([name for name in votes if name not in ("tr", "en")])
-        return (turkish, votes.get("en", 0.0), others) if turkish or votes else None
-
-    return look
+                weights[word][language] = weight
+    return weights
 
 
-_VOTES = WordCache(_looker())
-_LOOKED_AT = 100  # words: more tells nothing new
-_ENOUGH = 60  # characters for the model
-_SURE = 2.0
-"""From this many small words more than any other language's on, the model need not be asked."""
-_ALONE = 1.6
-"""The same where no word speaks for another language: more than letters or three shared words."""
+_WEIGHTS = _weigh_small_words()
 
-FILE = Path(__file__).parent / "language.model"
+
+def _count_votes(word: str) -> _Votes | None:
+    """Return the votes of a word, None when it speaks for no language."""
+    weights = _WEIGHTS.get(word, {})
+    turkish = weights.get("tr", 0.0) + _ENDING_WEIGHT * sum(map(word.endswith, _ENDINGS))
+    others = tuple([name for name in weights if name not in ("tr", "en")])
+    return (turkish, weights.get("en", 0.0), others) if turkish or weights else None
+
+
+_VOTES = WordCache(_count_votes)
+
+_MAX_WORDS = 100
+"""Votes are counted in this many words; more of them rarely change the result."""
+
+_MODEL_CHARS = 60
+"""The model reads this many characters, about nine words, as in its longest training phrases."""
+
+_MIN_LEAD = 2.0
+"""A lead of this many small words over any other language settles a text without the model."""
+
+_MIN_LEAD_UNOPPOSED = 1.6
+"""The same when no word speaks for another language. It is more than letters alone give, or three
+shared words."""
+
+MODEL_FILE = Path(__file__).parent / "language.model"
 
 
 @functools.cache
-def _model() -> Model:
-    return load(FILE)
+def _load_model() -> Model:
+    return load(MODEL_FILE)
 
 
-def languages(texts: Sequence[str], words: Sequence[Sequence[str]]) -> list[str]:
-    """Return "tr", "en", or "und" (neither, or nothing to tell by) for each text, whose folded
-    words these are.
+def detect_language(text: str) -> str:
+    """Return the language of one text."""
+    return detect_languages([text], [fold(text).split()])[0]
 
-    Small words and endings settle long texts; short and odd ones are told by the pieces of their
-    words (deploy/language_model.py).
+
+def detect_languages(texts: Sequence[str], words: Sequence[Sequence[str]]) -> list[str]:
+    """Return "tr", "en" or "und" for each text; `words` are the folded words of each.
+
+    "und" is any other language, and a text that shows none.
     """
-    made = [_by_words(t, w) for t, w in zip(texts, words, strict=True)]
-    open_ = [i for i, found in enumerate(made) if not found]
-    if open_:
-        shown = [_bare(texts[i]) for i in open_]
-        told = _model()
-        best = told.chosen(told.shares(told.margins(shown))).tolist()
-        for i, text, label in zip(open_, shown, best, strict=True):
-            name = told.head.labels[label]
-            mine = name in ("tr", "en") and _latin(text) and not _FOREIGN.search(text)
-            made[i] = name if mine else "und"
-    return made
+    by_words = [_language_by_words(t, w) for t, w in zip(texts, words, strict=True)]
+    by_model = iter(
+        _languages_by_model([t for t, name in zip(texts, by_words, strict=True) if name is None])
+    )
+    return [next(by_model) if name is None else name for name in by_words]
 
 
-def _bare(text: str) -> str:
-    """Return the beginning of a text without names, links and addresses, which are in no
-    language."""
-    return " ".join(_NAMES.sub(" ", text[: 6 * _ENOUGH]).split())[:_ENOUGH]
+def _languages_by_model(texts: list[str]) -> list[str]:
+    """Return the language of each text by the pieces of its words."""
+    if not texts:
+        return []
+    model = _load_model()
+    starts = list(map(_beginning, texts))
+    numbers = model.choose_labels(model.to_probabilities(model.compute_margins(starts)))
+    return [
+        _checked_label(start, model.head.labels[number])
+        for start, number in zip(starts, numbers.tolist(), strict=True)
+    ]
 
 
-def _latin(text: str) -> bool:
-    """Say whether a text has Latin letters, and no more of another script."""
+def _checked_label(text: str, label: str) -> str:
+    """Return the label of a text, "und" when its letters rule the label out."""
+    is_ours = label in ("tr", "en") and _is_latin(text) and not _FOREIGN.search(text)
+    return label if is_ours else "und"
+
+
+def _beginning(text: str) -> str:
+    """Return the beginning of a text without names, links and addresses, which have no language."""
+    return " ".join(_NAME.sub(" ", text[: 6 * _MODEL_CHARS]).split())[:_MODEL_CHARS]
+
+
+def _is_latin(text: str) -> bool:
+    """Say whether a text has Latin letters, and no more letters of another script."""
     if not _BEYOND.search(text):
         return _TWO_LETTERS.search(text) is not None
     letters = [c for c in text if c.isalpha()]
@@ -190,27 +219,22 @@ def _latin(text: str) -> bool:
     return latin >= 2 and 2 * latin > len(letters)
 
 
-def _by_words(text: str, words: Sequence[str]) -> str:
-    """Return the language when small words leave no doubt, "und" included; else nothing."""
+def _language_by_words(text: str, words: Sequence[str]) -> str | None:
+    """Return the language, "und" included, when small words leave no doubt; else None."""
     turkish = english = 0.0
     thirds: dict[str, float] = {}
-    for tr, en, others in filter(None, map(_VOTES.__getitem__, words[:_LOOKED_AT])):
+    for tr, en, others in filter(None, map(_VOTES.__getitem__, words[:_MAX_WORDS])):
         turkish += tr
         english += en
         for name in others:
             thirds[name] = thirds.get(name, 0.0) + 1
     third = max(thirds.values()) if thirds else 0.0
     if not text.isascii():
-        letters = _LETTERS.intersection(text[:_LETTERS_IN].lower())
+        letters = _LETTERS.intersection(text[:_MAX_LETTER_CHARS].lower())
         if not letters.isdisjoint(_TURKISH):
-            turkish += _LETTER
-        third += _OTHER * len(letters - _TURKISH)
+            turkish += _TURKISH_LETTER_WEIGHT
+        third += _FOREIGN_LETTER_WEIGHT * len(letters - _TURKISH)
     first, second, _ = sorted((turkish, english, third))[::-1]
-    if first < second + (_SURE if second else _ALONE):
-        return ""
+    if first < second + (_MIN_LEAD if second else _MIN_LEAD_UNOPPOSED):
+        return None
     return "tr" if first == turkish else "en" if first == english else "und"
-
-
-def language(text: str) -> str:
-    """Return the language of one text."""
-    return languages([text], [fold(text).split()])[0]

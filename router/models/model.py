@@ -1,328 +1,306 @@
 """A trained model: a linear classifier over hashed features and the rules that fire. Pure.
 
-Before: training/train.py learned it, model_file.py read it. After: decision/decide.py gets for each
-text the two best labels with calibrated probabilities and the words that spoke for the first.
+training/train.py makes it, model_file.py reads it, and decision/analysis.py asks it. It answers
+with the two best labels, their calibrated probabilities, and the words that speak for the first.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from router.models import embedding_stage as second
-from router.models import features
-from router.models.embedding_stage import Second
-from router.models.features import BUCKETS, GRAMS, Ints, bucket_of, counted
+from router.models.arrays import Floats, Ints, Rows
+from router.models.embedding_stage import classify_embedding, embed
+from router.models.features import (
+    BUCKETS,
+    PIECE_LENGTHS,
+    Features,
+    extract_features,
+    rule_bucket,
+    weigh_features,
+)
+from router.models.head import Head
 from router.text.rules import Hit, Pack
-from schemas.base import Record, Time
 from schemas.text.fold import fold
 
-FORMAT = "santral-model"
-VERSION = 1
-AT_ONCE = 125  # texts weighed together: what they gather stays in the cache of the processor
-LANGUAGE = (2, 3, 4, 5)
-"""Lengths of the pieces by which a language is told."""
+BATCH_TEXTS = 125
+"""Texts that are weighed together; their arrays fit into the cache of the processor."""
 
-SHOWN = 3  # words of evidence kept of one text
+LANGUAGE_PIECE_LENGTHS = (2, 3, 4, 5)
+"""The lengths of the pieces by which the model of languages tells them apart."""
 
-Task = Literal["department", "intent", "sentiment", "language"]
-Floats = NDArray[np.float32]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_EVIDENCE_WORDS = 3
 
-
-class Figures(Record, frozen=True, kw_only=True):
-    """How good it was on texts that it had not seen (cross-validated): `low` and `high` bound the
-    accuracy with 95 % (Wilson), `majority` is the accuracy of always naming the commonest label,
-    `ece` the expected calibration error in 15 bins."""
-
-    accuracy: Share
-    low: Share
-    high: Share
-    majority: Share
-    macro_f1: Share
-    ece: Share
-    folds: int
-
-
-class Head(Record, frozen=True, kw_only=True):
-    """What a model is, and what it was made from. Probabilities are softmax(`sharpness` x margins),
-    of which the share `noise` is spread over all labels: so often people label otherwise.
-
-    A teacher (`taught_by`) gave labels to `taught` lines of the `unlabelled` ones, by their sha256.
-    Which rules of `pack` fire is known to it, too, and counts `fired` times as much as a word; it
-    has these rules with it (`rules` bytes), so that it stays the same when rules change.
-
-    `outside` is the label of texts that belong to none of the others; it is also given to those
-    whose best probability is below `outside_below`.
-    """
-
-    format: str = FORMAT
-    version: int = VERSION
-    task: Task
-    labels: Annotated[tuple[str, ...], msgspec.Meta(min_length=2, max_length=10_000)]
-    features: int
-    rows: Annotated[int, msgspec.Meta(ge=1, le=BUCKETS)]
-    unseen: float
-    sharpness: Annotated[float, msgspec.Meta(gt=0)]
-    noise: Share = 0.0
-    outside: str = ""
-    outside_below: Share = 0.0
-    data: str
-    lines: int
-    by_label: dict[str, int]
-    made_at: Time
-    made_by: str = ""
-    figures: Figures
-    taught_by: str = ""
-    taught: int = 0
-    unlabelled: str = ""
-    second: Second | None = None
-    pack: str = ""
-    fired: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    rules: Annotated[int, msgspec.Meta(ge=0)] = 0
-    sha256: str = ""
+Span = tuple[int, int]
+"""The start and the end of a word in its text, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
-    """A label with its probability."""
+class LabelScore:
+    """A label with its probability from 0 to 1."""
 
     label: str
-    share: float
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What a model makes of a text: the best label, the second, the places (from, to, in
-    characters) of the words that spoke for the best, and for sentiment the mood from -1 to 1."""
+class Prediction:
+    """The answer of a model to one text: the best label and the second.
 
-    best: Guess
-    second: Guess
-    words: tuple[tuple[int, int], ...] = ()
-    mood: float = 0.0
-    shares: Floats | None = field(default=None, compare=False, repr=False)
+    `word_spans` has the words that speak for the best label. `sentiment` is from -1 to 1, and 0 of
+    a model with another task. `probabilities` has one for each of the `labels`.
+    """
+
+    best: LabelScore
+    second: LabelScore
+    word_spans: tuple[Span, ...] = ()
+    sentiment: float = 0.0
+    probabilities: Floats | None = field(default=None, compare=False, repr=False)
     labels: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
-    def share_of(self, label: str) -> float:
-        """Return the probability of a label, 0 when the model does not know it."""
-        if self.shares is None or label not in self.labels:
+    def probability_of(self, label: str) -> float:
+        """Return the probability of a label, 0 when the model does not have it."""
+        if self.probabilities is None or label not in self.labels:
             return 0.0
-        return float(self.shares[self.labels.index(label)])
+        return float(self.probabilities[self.labels.index(label)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearWeights:
+    """The bucket and the inverse document frequency of each row, and what the rows weigh.
+
+    `weights` is rows x labels, and `bias` has a number for each label.
+    """
+
+    buckets: Rows
+    idf: Floats
+    weights: Floats
+    bias: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A loaded model."""
+    """A model that is ready to predict; build_model makes it.
+
+    `row_of_bucket` is -1 for a bucket that the model does not know. `pack` has the rules that the
+    model learned by, and `embedding_weights` are those of its embedding stage.
+    """
 
     head: Head
     name: str
-    row_of: NDArray[np.int32]
-    idf: Floats
-    weights: Floats
-    bias: Floats
-    again: Floats | None = None
-    pack: Pack | None = None
+    linear: LinearWeights
+    row_of_bucket: Rows
     row_of_rule: dict[str, int] = field(default_factory=dict, repr=False)
+    pack: Pack | None = None
+    embedding_weights: Floats | None = None
 
-    def margins(self, texts: list[str]) -> Floats:
-        """Return texts x labels."""
-        made = np.zeros((len(texts), len(self.head.labels)), np.float32)
-        for at in range(0, len(texts), AT_ONCE):
-            part = texts[at : at + AT_ONCE]
-            made[at : at + len(part)] = self._weighed(self._features(part), self._fired(part))
-        return made
+    def compute_margins(self, texts: list[str]) -> Floats:
+        """Return the margins of texts x labels, without the embedding stage."""
+        margins = np.zeros((len(texts), len(self.head.labels)), np.float32)
+        for start in range(0, len(texts), BATCH_TEXTS):
+            batch = texts[start : start + BATCH_TEXTS]
+            rules = self._matching_rules(batch, None)
+            margins[start : start + len(batch)] = self._margins(self._features(batch), rules)
+        return margins
 
-    def shares(self, margins: Floats) -> Floats:
-        """Return the probabilities of margins, rows that add up to 1."""
-        return probabilities(margins, self.head.sharpness, self.head.noise)
+    def to_probabilities(self, margins: Floats) -> Floats:
+        """Return the probabilities of margins, in rows that add up to 1."""
+        return calibrated_softmax(margins, self.head.sharpness, self.head.noise)
 
-    def judged(self, texts: list[str]) -> Floats:
-        """Return the probabilities of texts, those of a second look where one is due."""
-        return self._looked_again(texts, self.shares(self.margins(texts)))
+    def predict_probabilities(self, texts: list[str]) -> Floats:
+        """Return the probabilities of texts x labels, with the embedding stage."""
+        return self._look_again(texts, self.to_probabilities(self.compute_margins(texts)))
 
-    def _looked_again(self, texts: list[str], shares: Floats) -> Floats:
-        told = self.head.second
-        if told is None or self.again is None:
-            return shares
-        for row in np.flatnonzero(shares.max(axis=1) < told.below):
-            seen = second.shares(second.embed(texts[row]), self.again)
-            shares[row] = (1 - told.part) * shares[row] + told.part * seen
-        return shares
-
-    def chosen(self, shares: Floats) -> NDArray[np.int64]:
+    def choose_labels(self, probabilities: Floats) -> Ints:
         """Return the number of the label for each row."""
-        best: NDArray[np.int64] = shares.argmax(axis=1)
+        best: Ints = probabilities.argmax(axis=1)
         if self.head.outside:
             outside = self.head.labels.index(self.head.outside)
-            best = np.where(shares.max(axis=1) < self.head.outside_below, outside, best)
+            best = np.where(probabilities.max(axis=1) < self.head.outside_below, outside, best)
         return best
 
-    def read(self, texts: list[str], hits: Sequence[Sequence[Hit]] | None = None) -> list[Reading]:
-        """Return a Reading for each text; what is read of one does not depend on the others.
-        `hits` are those of the model's own rules, where they are known."""
-        made: list[Reading] = []
-        for at in range(0, len(texts), AT_ONCE):
-            made += self._read(texts[at : at + AT_ONCE], hits and hits[at : at + AT_ONCE])
-        return made
+    def predict(
+        self, texts: list[str], hits: Sequence[Sequence[Hit]] | None = None
+    ) -> list[Prediction]:
+        """Return the prediction of each text, which does not depend on its neighbours.
 
-    def _read(self, texts: list[str], hits: Sequence[Sequence[Hit]] | None) -> list[Reading]:
-        found = self._features(texts)
-        shares = self._looked_again(
-            texts, self.shares(self._weighed(found, self._fired(texts, hits)))
-        )
-        best = self.chosen(shares)
+        `hits` are those of the model's own rules, for a caller that has them.
+        """
+        predictions: list[Prediction] = []
+        for start in range(0, len(texts), BATCH_TEXTS):
+            batch = slice(start, start + BATCH_TEXTS)
+            predictions += self._predict_batch(texts[batch], hits and hits[batch])
+        return predictions
+
+    def _predict_batch(
+        self, texts: list[str], hits: Sequence[Sequence[Hit]] | None
+    ) -> list[Prediction]:
+        features = self._features(texts)
+        margins = self._margins(features, self._matching_rules(texts, hits))
+        probabilities = self._look_again(texts, self.to_probabilities(margins))
+        best = self.choose_labels(probabilities)
         rows = np.arange(len(texts))
-        rest = shares.copy()
-        rest[rows, best] = -1
-        second = rest.argmax(axis=1)
-        words = self._spoke(found, best)
-        sentiment = self.head.task == "sentiment"
-        moods = (shares @ _moods(self.head.labels)).tolist() if sentiment else None
+        others = probabilities.copy()
+        others[rows, best] = -1
+        second = others.argmax(axis=1)
         labels = self.head.labels
-        told = zip(
+        scores = zip(
             best.tolist(),
-            shares[rows, best].tolist(),
+            probabilities[rows, best].tolist(),
             second.tolist(),
-            shares[rows, second].tolist(),
+            probabilities[rows, second].tolist(),
+            self._word_spans(features, best),
+            self._sentiments(probabilities),
+            probabilities,
             strict=True,
         )
         return [
-            Reading(
-                Guess(labels[b], round(p, 4)),
-                Guess(labels[s], round(q, 4)),
-                words[i],
-                round(moods[i], 4) if moods else 0.0,
-                shares[i],
+            Prediction(
+                LabelScore(labels[first], round(probability, 4)),
+                LabelScore(labels[next_], round(next_probability, 4)),
+                spans,
+                sentiment,
+                row,
                 labels,
             )
-            for i, (b, p, s, q) in enumerate(told)
+            for first, probability, next_, next_probability, spans, sentiment, row in scores
         ]
 
-    def _features(self, texts: list[str]) -> features.Features:
-        return features.features(texts, LANGUAGE if self.head.task == "language" else GRAMS)
+    def _sentiments(self, probabilities: Floats) -> list[float]:
+        if self.head.task != "sentiment":
+            return [0.0] * len(probabilities)
+        sentiments = (probabilities @ _polarities(self.head.labels)).tolist()
+        return [round(sentiment, 4) for sentiment in sentiments]
 
-    def _fired(
-        self, texts: list[str], hits: Sequence[Sequence[Hit]] | None = None
+    def _look_again(self, texts: list[str], probabilities: Floats) -> Floats:
+        """Return the probabilities, with the embeddings' share for texts that are unsure."""
+        stage = self.head.second
+        if stage is None or self.embedding_weights is None:
+            return probabilities
+        mixed = probabilities.copy()
+        for row in np.flatnonzero(probabilities.max(axis=1) < stage.below):
+            second = classify_embedding(embed(texts[row]), self.embedding_weights)
+            mixed[row] = (1 - stage.part) * probabilities[row] + stage.part * second
+        return mixed
+
+    def _features(self, texts: list[str]) -> Features:
+        is_language = self.head.task == "language"
+        return extract_features(texts, LANGUAGE_PIECE_LENGTHS if is_language else PIECE_LENGTHS)
+
+    def _matching_rules(
+        self, texts: list[str], hits: Sequence[Sequence[Hit]] | None
     ) -> tuple[Ints, Ints] | None:
-        """Return (text, row) of each rule that fires; None when the model does not ask for them."""
+        """Return (text, row) of each rule that fires, None when no rule that counts does."""
         if self.pack is None:
             return None
         if hits is None:
-            hits = [self.pack.match(t, fold(t)) for t in texts]
+            hits = [self.pack.match(text, fold(text)) for text in texts]
         pairs = [
             (text, self.row_of_rule[hit.rule.id])
-            for text, some in enumerate(hits)
-            for hit in some
+            for text, hits_of_text in enumerate(hits)
+            for hit in hits_of_text
             if hit.rule.id in self.row_of_rule
         ]
         if not pairs:
             return None
-        made = np.array(pairs, np.int64)
-        return made[:, 0], made[:, 1]
+        array = np.array(pairs, np.int64)
+        return array[:, 0], array[:, 1]
 
-    def _weighed(self, found: features.Features, fired: tuple[Ints, Ints] | None = None) -> Floats:
-        text, bucket, weight = counted(found)
-        row = self.row_of.take(bucket)
-        known = row >= 0
-        value = weight * np.where(known, self.idf.take(row), np.float32(self.head.unseen))
-        squares = np.bincount(text, weights=value * value, minlength=found.texts)
-        seen = np.flatnonzero(known)
-        made = np.zeros((found.texts, len(self.head.labels)), np.float32)
-        self._add(made, text.take(seen), row.take(seen), value.take(seen))
-        if fired is not None:
-            rule_text, rule_row = fired
-            value = np.float32(self.head.fired) * self.idf.take(rule_row)
-            squares += np.bincount(rule_text, weights=value * value, minlength=found.texts)
-            self._add(made, rule_text, rule_row, value)
+    def _margins(self, features: Features, rules: tuple[Ints, Ints] | None) -> Floats:
+        """Return the margins of a batch by its features and the rules that fire."""
+        idf = self.linear.idf
+        text, bucket, weight = weigh_features(features)
+        row = self.row_of_bucket.take(bucket)
+        has_row = row >= 0
+        value = weight * np.where(has_row, idf.take(row), np.float32(self.head.unseen))
+        squares = np.bincount(text, weights=value * value, minlength=features.texts)
+        used = np.flatnonzero(has_row)
+        sums = self._sum_weights(features.texts, text.take(used), row.take(used), value.take(used))
+        if rules is not None:
+            text, rule_row = rules
+            value = np.float32(self.head.fired) * idf.take(rule_row)
+            squares += np.bincount(text, weights=value * value, minlength=features.texts)
+            sums += self._sum_weights(features.texts, text, rule_row, value)
         length = np.sqrt(squares)
         length[length == 0] = 1
-        whole: Floats = (made / length[:, None] + self.bias).astype(np.float32)
-        return whole
+        margins: Floats = (sums / length[:, None] + self.linear.bias).astype(np.float32)
+        return margins
 
-    def _add(self, made: Floats, text: Any, row: Any, value: Any) -> None:
-        """Add to the margins of each text what its features say; texts are in order."""
-        if not len(text):
-            return
-        first = np.flatnonzero(np.append(True, text[1:] != text[:-1]))
-        spoken = self.weights.take(row, axis=0)
-        spoken *= value[:, None]
-        made[text.take(first)] += np.add.reduceat(spoken, first, axis=0)
+    def _sum_weights(self, texts: int, text: Ints, row: Rows | Ints, value: Floats) -> Floats:
+        """Return texts x labels, the sum of the weights of each text; `text` is in order."""
+        sums = np.zeros((texts, len(self.head.labels)), np.float32)
+        if len(text):
+            first = np.flatnonzero(np.append(True, text[1:] != text[:-1]))
+            weights = self.linear.weights.take(row, axis=0)
+            weights *= value[:, None]
+            sums[text.take(first)] = np.add.reduceat(weights, first, axis=0)
+        return sums
 
-    def _spoke(
-        self, found: features.Features, best: NDArray[np.int64]
-    ) -> list[tuple[tuple[int, int], ...]]:
-        """Return the places of the words that spoke loudest for the label of each text."""
-        none: list[tuple[tuple[int, int], ...]] = [() for _ in range(found.texts)]
-        row = self.row_of.take(found.bucket)
-        known = np.flatnonzero(row >= 0)
-        if not len(known):
-            return none
-        row = row.take(known).astype(np.int64)
-        place = row * self.weights.shape[1] + best.take(found.text.take(known))
-        said = self.weights.ravel().take(place) * self.idf.take(row)
-        words = found.word.take(known)
-        by_word = np.bincount(words, weights=said, minlength=len(found.word_text))
-        order = np.lexsort((-by_word, found.word_text))
-        text = found.word_text[order]
-        rank = np.arange(len(order)) - np.searchsorted(text, text, side="left")
-        order = order[(rank < SHOWN) & (by_word[order] > 0)]
-        for at, start, end in zip(
-            found.word_text[order].tolist(),
-            found.word_start[order].tolist(),
-            found.word_end[order].tolist(),
+    def _word_spans(self, features: Features, best: Ints) -> list[tuple[Span, ...]]:
+        """Return the spans of the words that speak for the best label of each text."""
+        spans: list[tuple[Span, ...]] = [()] * features.texts
+        words = self._strongest_words(features, best)
+        for text, start, end in zip(
+            features.word_text[words].tolist(),
+            features.word_start[words].tolist(),
+            features.word_end[words].tolist(),
             strict=True,
         ):
-            none[at] = (*none[at], (start, end))
-        return none
+            spans[text] = (*spans[text], (start, end))
+        return spans
+
+    def _strongest_words(self, features: Features, best: Ints) -> Ints:
+        """Return the words that weigh most for the best label, the strongest of a text first."""
+        rows = self.row_of_bucket.take(features.bucket)
+        used = np.flatnonzero(rows >= 0)
+        if not len(used):
+            return np.zeros(0, np.int64)
+        row = rows.take(used).astype(np.int64)
+        cell = row * self.linear.weights.shape[1] + best.take(features.text.take(used))
+        weights = self.linear.weights.ravel().take(cell) * self.linear.idf.take(row)
+        word = features.word.take(used)
+        by_word = np.bincount(word, weights=weights, minlength=len(features.word_text))
+        order = np.lexsort((-by_word, features.word_text))
+        text = features.word_text[order]
+        rank = np.arange(len(order)) - np.searchsorted(text, text, side="left")
+        strongest: Ints = order[(rank < _EVIDENCE_WORDS) & (by_word[order] > 0)]
+        return strongest
 
 
-def probabilities(margins: Floats, sharpness: float, noise: float) -> Floats:
-    """Return softmax(sharpness x margins), `noise` of it spread over all labels."""
+def calibrated_softmax(margins: Floats, sharpness: float, noise: float) -> Floats:
+    """Return softmax(sharpness x margins), with the share `noise` of it spread over all labels."""
     scaled = (margins * sharpness).astype(np.float64)
     scaled -= scaled.max(axis=1, keepdims=True)
-    made = np.exp(scaled)
-    made /= made.sum(axis=1, keepdims=True)
-    made += noise * (1 / made.shape[1] - made)
-    shares: Floats = made.astype(np.float32)
-    return shares
+    odds = np.exp(scaled)
+    odds /= odds.sum(axis=1, keepdims=True)
+    odds += noise * (1 / odds.shape[1] - odds)
+    probabilities: Floats = odds.astype(np.float32)
+    return probabilities
 
 
-_GOOD = frozenset({"olumlu", "positive", "pozitif", "pos", "good", "happy"})
-_BAD = frozenset({"olumsuz", "negative", "negatif", "neg", "bad", "angry"})
+_GOOD_LABELS = frozenset({"olumlu", "positive", "pozitif", "pos", "good", "happy"})
+_BAD_LABELS = frozenset({"olumsuz", "negative", "negatif", "neg", "bad", "angry"})
 
 
-def _moods(labels: tuple[str, ...]) -> Floats:
-    """Return 1 for a label of praise, -1 for one of blame, 0 for any other."""
+def _polarities(labels: tuple[str, ...]) -> Floats:
+    """Return 1 for a label of praise, -1 for a label of blame, 0 for any other."""
+    folded = [label.casefold() for label in labels]
     return np.array(
-        [1.0 if x.casefold() in _GOOD else -1.0 if x.casefold() in _BAD else 0.0 for x in labels],
-        np.float32,
+        [float(x in _GOOD_LABELS) - float(x in _BAD_LABELS) for x in folded], np.float32
     )
 
 
-def build(
-    head: Head,
-    name: str,
-    buckets: NDArray[np.int32],
-    idf: Floats,
-    weights: Floats,
-    bias: Floats,
-    pack: Pack | None = None,
-) -> Model:
-    """Return the model of its arrays: `buckets` and `idf` a row, `weights` rows x labels; `pack`
-    has the rules that it asks for."""
-    row_of = np.full(BUCKETS, -1, np.int32)
-    row_of[buckets] = np.arange(len(buckets), dtype=np.int32)
-    rows = {r.id: int(row_of[bucket_of(r.id)]) for r in pack.rules} if pack else {}
+def build_model(head: Head, name: str, linear: LinearWeights, pack: Pack | None = None) -> Model:
+    """Return the model with these weights; `pack` has the rules that it learned by."""
+    row_of_bucket = np.full(BUCKETS, -1, np.int32)
+    row_of_bucket[linear.buckets] = np.arange(len(linear.buckets), dtype=np.int32)
+    rules = [rule.id for rule in pack.rules] if pack else []
+    rows = {rule: int(row_of_bucket[rule_bucket(rule)]) for rule in rules}
     return Model(
         head=head,
         name=name,
-        row_of=row_of,
-        idf=idf,
-        weights=weights,
-        bias=bias,
+        linear=linear,
+        row_of_bucket=row_of_bucket,
+        row_of_rule={rule: row for rule, row in rows.items() if row >= 0},
         pack=pack,
-        row_of_rule={name: row for name, row in rows.items() if row >= 0},
     )

@@ -1,9 +1,7 @@
-"""A model's file: a line of JSON (`Head`), then plain arrays and the rules it learned by, whose
-sha256 the head tells.
+"""The file of a model: a line of JSON, which is its `Head`, then its arrays and its rules.
 
-Before: training/train.py has a model, or `[router] models` names a file. After:
-router/models/model.py. Nothing in a file is ever executed; a damaged, foreign or newer one is
-refused in words.
+The head has the sha256 of all that follows. Nothing in a file is executed. A damaged or foreign
+file is refused with the reason, and so is a file of another version.
 """
 
 from dataclasses import replace
@@ -13,110 +11,152 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from router.models import embedding_stage, features
+from router.models import features
+from router.models.arrays import Floats
+from router.models.embedding_stage import EMBEDDING_SIZE, check_engine
 from router.models.features import BUCKETS
-from router.models.model import FORMAT, VERSION, Head, Model, build
+from router.models.head import FORMAT, FORMAT_VERSION, Head
+from router.models.model import LinearWeights, Model, build_model
 from router.text.pack_compiler import compile_pack
 from router.text.rules import Pack, Rule
 from schemas.errors import ConfigError, Problem
 
-_LARGEST = 1024 * 1024 * 1024
-_HEAD = 4 * 1024 * 1024
+_MAX_FILE_BYTES = 1024 * 1024 * 1024
+"""A file is read into memory as it is, so a mistaken path must not fill it."""
+
+_MAX_HEAD_BYTES = 4 * 1024 * 1024
+"""10,000 labels of 150 bytes, each twice in the head, stay below this."""
 
 
 def save(path: Path, model: Model) -> Head:
-    """Write a model's file, whole or not at all; return its head with the arrays' sha256."""
-    buckets = np.flatnonzero(model.row_of >= 0)
-    buckets = buckets[np.argsort(model.row_of[buckets])].astype("<i4")
-    payload = b"".join(
-        (
-            buckets.tobytes(),
-            model.idf.astype("<f4").tobytes(),
-            model.weights.astype("<f2").tobytes(),
-            model.bias.astype("<f4").tobytes(),
-            b"" if model.again is None else model.again.astype("<f4").tobytes(),
-        )
-    )
-    told = _told(model.pack) if model.pack else b""
-    payload += told
-    head = msgspec.structs.replace(model.head, rules=len(told), sha256=sha256(payload).hexdigest())
-    part = path.with_name(f".{path.name}.part")
+    """Write the file of a model and return its head, with the sha256.
+
+    A reader never sees half of it. Raises ConfigError when the file can't be written.
+    """
+    rules = _encode_rules(model.pack) if model.pack else b""
+    payload = _encode_arrays(model) + rules
+    head = msgspec.structs.replace(model.head, rules=len(rules), sha256=sha256(payload).hexdigest())
+    partial = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(msgspec.json.encode(head) + b"\n" + payload)
-        part.replace(path)
+        partial.write_bytes(msgspec.json.encode(head) + b"\n" + payload)
+        partial.replace(path)
     except OSError as error:
         raise ConfigError([Problem(f"{path}: can't be written: {error.strerror}")]) from error
     return head
 
 
 def load(path: Path) -> Model:
-    """Read a model's file; raise ConfigError that says what is wrong with it."""
+    """Read the file of a model; raise ConfigError with what is wrong with it."""
+    head, payload = _split(path, _read_bytes(path))
+    _check_head(path, head, payload)
+    arrays = payload[: len(payload) - head.rules]
+    linear, embedding_weights = _decode_arrays(path, head, arrays)
+    pack = _decode_rules(path, head, payload[len(arrays) :]) if head.rules else None
+    model = build_model(head, f"{head.task}-{head.sha256[:12]}", linear, pack)
+    if head.second is None:
+        return model
+    check_engine(head.second, path)
+    return replace(model, embedding_weights=embedding_weights)
+
+
+def _read_bytes(path: Path) -> bytes:
     try:
-        if path.stat().st_size > _LARGEST:
-            raise _refused(path, "is larger than any model")
-        raw = path.read_bytes()
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise _refusal(path, "is larger than any model")
+        return path.read_bytes()
     except OSError as error:
-        raise _refused(path, f"can't be read: {error.strerror}") from error
-    line, found, payload = raw.partition(b"\n")
-    if not found or len(line) > _HEAD or not line.startswith(b"{"):
-        raise _refused(path, "is no model of `santral train`")
+        raise _refusal(path, f"can't be read: {error.strerror}") from error
+
+
+def _split(path: Path, content: bytes) -> tuple[Head, bytes]:
+    """Return the head of a file and the bytes after it."""
+    line, newline, payload = content.partition(b"\n")
+    if not newline or len(line) > _MAX_HEAD_BYTES or not line.startswith(b"{"):
+        raise _refusal(path, "is not a model of `santral train`")
     try:
-        head = msgspec.json.decode(line, type=Head)
+        return msgspec.json.decode(line, type=Head), payload
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _refused(path, f"is no model of `santral train`: {error}") from error
+        raise _refusal(path, f"is not a model of `santral train`: {error}") from error
+
+
+def _check_head(path: Path, head: Head, payload: bytes) -> None:
+    """Raise ConfigError for a head that does not fit this version or the bytes after it."""
     if head.format != FORMAT:
-        raise _refused(path, "is no model of `santral train`")
-    if head.version != VERSION or head.features != features.VERSION:
-        raise _refused(path, "was made by another version of santral: train it anew")
+        raise _refusal(path, "is not a model of `santral train`")
+    if head.version != FORMAT_VERSION or head.features != features.VERSION:
+        raise _refusal(path, "is of another version of santral: train it again")
     if sha256(payload).hexdigest() != head.sha256:
-        raise _refused(path, "is damaged: its bytes are not those that were written")
-    rows, count = head.rows, len(head.labels)
-    more = (embedding_stage.WIDTH + 1) * count if head.second is not None else 0
-    arrays = rows * 8 + rows * count * 2 + count * 4 + more * 4
-    if len(payload) != arrays + head.rules or bool(head.rules) != bool(head.fired):
-        raise _refused(path, "is damaged: its arrays have other sizes than its head says")
+        raise _refusal(path, "is damaged: its bytes are not those that were written")
+    if len(payload) != _arrays_bytes(head) + head.rules or bool(head.rules) != bool(head.fired):
+        raise _refusal(path, "is damaged: the sizes of its arrays differ from its head")
     if head.outside and head.outside not in head.labels:
-        raise _refused(path, "is damaged: its label for what is outside is none of its labels")
-    at = rows * 4
-    buckets = np.frombuffer(payload, "<i4", rows)
-    idf = np.frombuffer(payload, "<f4", rows, at)
-    weights = np.frombuffer(payload, "<f2", rows * count, 2 * at).astype(np.float32)
-    bias = np.frombuffer(payload, "<f4", count, 2 * at + rows * count * 2)
-    again = np.frombuffer(payload, "<f4", more, 2 * at + rows * count * 2 + count * 4)
+        raise _refusal(path, "is damaged: its `outside` is not one of its labels")
+
+
+def _embedding_floats(head: Head) -> int:
+    return (EMBEDDING_SIZE + 1) * len(head.labels) if head.second is not None else 0
+
+
+def _arrays_bytes(head: Head) -> int:
+    rows, labels = head.rows, len(head.labels)
+    return rows * 8 + rows * labels * 2 + labels * 4 + _embedding_floats(head) * 4
+
+
+def _encode_arrays(model: Model) -> bytes:
+    """Return the arrays in the order of the file, the weights in 16 bits."""
+    linear, embedding_weights = model.linear, model.embedding_weights
+    return b"".join(
+        (
+            linear.buckets.astype("<i4").tobytes(),
+            linear.idf.astype("<f4").tobytes(),
+            linear.weights.astype("<f2").tobytes(),
+            linear.bias.astype("<f4").tobytes(),
+            b"" if embedding_weights is None else embedding_weights.astype("<f4").tobytes(),
+        )
+    )
+
+
+def _decode_arrays(path: Path, head: Head, arrays: bytes) -> tuple[LinearWeights, Floats]:
+    """Return the weights and those of the embedding stage; raise ConfigError for wrong numbers."""
+    rows, labels = head.rows, len(head.labels)
+    weights_start = rows * 8
+    bias_start = weights_start + rows * labels * 2
+    buckets = np.frombuffer(arrays, "<i4", rows)
+    idf = np.frombuffer(arrays, "<f4", rows, rows * 4)
+    weights = np.frombuffer(arrays, "<f2", rows * labels, weights_start).astype(np.float32)
+    bias = np.frombuffer(arrays, "<f4", labels, bias_start)
+    embedding = np.frombuffer(arrays, "<f4", _embedding_floats(head), bias_start + labels * 4)
     if (
         len(np.unique(buckets)) != rows
         or buckets.min() < 0
         or buckets.max() >= BUCKETS
-        or not all(np.isfinite(a).all() for a in (idf, weights, bias, again))
+        or not all(np.isfinite(array).all() for array in (idf, weights, bias, embedding))
     ):
-        raise _refused(path, "is damaged: its numbers make no sense")
-    name = f"{head.task}-{head.sha256[:12]}"
-    pack = _pack(path, head, payload[arrays:]) if head.rules else None
-    made = build(head, name, buckets, idf, weights.reshape(rows, count), bias, pack)
-    if head.second is None:
-        return made
-    embedding_stage.due(head.second, path)
-    return replace(made, again=again.reshape(-1, count))
+        raise _refusal(path, "is damaged: its numbers make no sense")
+    linear = LinearWeights(
+        buckets=buckets, idf=idf, weights=weights.reshape(rows, labels), bias=bias
+    )
+    return linear, embedding.reshape(-1, labels)
 
 
-def _told(pack: Pack) -> bytes:
-    """Return what of the rules decides whether they fire."""
-    bare = [
+def _encode_rules(pack: Pack) -> bytes:
+    """Return the fields of the rules that decide whether they fire."""
+    rules = [
         Rule(id=r.id, any=r.any, all=r.all, none=r.none, tr="", en="", match=(), no_match=())
         for r in pack.rules
     ]
-    return msgspec.json.encode(bare)
+    return msgspec.json.encode(rules)
 
 
-def _pack(path: Path, head: Head, told: bytes) -> Pack:
-    """Return the rules that a model has with it, under the name of the pack they are from."""
+def _decode_rules(path: Path, head: Head, encoded: bytes) -> Pack:
+    """Return the rules of a model, under the name of the pack that they are from."""
     try:
-        made = compile_pack("model", msgspec.json.decode(told, type=tuple[Rule, ...]))
+        pack = compile_pack("model", msgspec.json.decode(encoded, type=tuple[Rule, ...]))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ConfigError) as error:
-        raise _refused(path, f"is damaged: its rules can't be read: {error}") from error
-    return replace(made, version=head.pack)
+        raise _refusal(path, f"is damaged: its rules can't be read: {error}") from error
+    return replace(pack, version=head.pack)
 
 
-def _refused(path: Path, why: str) -> ConfigError:
-    return ConfigError([Problem(f"model {path}: {why}")])
+def _refusal(path: Path, reason: str) -> ConfigError:
+    return ConfigError([Problem(f"model {path}: {reason}")])

@@ -1,7 +1,7 @@
-"""Lines to learn from and to judge by: texts with labels, and texts without.
+"""The lines of a training or an evaluation: texts with labels, and texts without.
 
-Before: `santral train` and `evaluate` read JSON lines. After: train.py, evaluation.py. A line that
-is none is named with what to give; nothing is passed by in silence but a missing label.
+A line that can't be read is a mistake, which the error names. A line without a label is only
+counted.
 """
 
 from collections.abc import Iterable
@@ -10,21 +10,29 @@ from hashlib import sha256
 
 import msgspec
 
-from router.training.distillation import MOST
 from schemas.base import Record
 from schemas.errors import ConfigError, Problem
 
+MAX_UNLABELLED_LINES = 5000
+"""A teacher labels at most this many lines; it takes half a minute to five minutes for them."""
 
-class Line(Record, frozen=True, kw_only=True):
-    """A line to learn from; without `label` it is passed by."""
+_MAX_PROBLEMS = 20
+"""A file of another format is wrong in every line; so many of them show it."""
+
+
+class TrainingLine(Record, frozen=True, kw_only=True):
+    """A text, and its label unless nobody labelled it."""
 
     text: str
     label: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled:
-    """Texts with their labels, `data` their sha256, `unlabelled` lines that were passed by."""
+class LabelledLines:
+    """Texts with their labels.
+
+    `data` is the sha256 of all lines, and `unlabelled` the number of those without a label.
+    """
 
     texts: list[str]
     labels: list[str]
@@ -32,53 +40,59 @@ class Labelled:
     unlabelled: int = 0
 
 
-def read(lines: Iterable[bytes]) -> Labelled:
-    """Return the lines; raise ConfigError that names every line that is none (at most 20)."""
-    every, data = _decoded(lines, "line", '{"text": …, "label": …}')
-    named = [(x.text, label) for x in every if (label := (x.label or "").strip())]
-    return Labelled(
-        texts=[t for t, _ in named],
-        labels=[x for _, x in named],
-        data=data,
-        unlabelled=len(every) - len(named),
-    )
-
-
-def _decoded(lines: Iterable[bytes], what: str, shape: str) -> tuple[list[Line], str]:
-    """Return the lines and their sha256; raise ConfigError that names every line that is none (at
-    most 20)."""
-    made: list[Line] = []
-    problems: list[Problem] = []
-    digest = sha256()
-    decoder = msgspec.json.Decoder(Line)
-    for number, raw in enumerate(lines, 1):
-        if not raw.strip():
-            continue
-        digest.update(raw.strip() + b"\n")
-        try:
-            made.append(decoder.decode(raw))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            problems.append(Problem(f"{what} {number}: {error}. Give {shape}."))
-            if len(problems) == 20:
-                break
-    if problems:
-        raise ConfigError(problems)
-    return made, digest.hexdigest()
-
-
 @dataclass(frozen=True, kw_only=True)
-class Unlabelled:
-    """Texts without a label, no two the same, `data` the sha256 of the lines they are from."""
+class UnlabelledLines:
+    """Different texts without a label, and the sha256 of the lines that they are from."""
 
     texts: list[str]
     data: str
 
 
-def texts(lines: Iterable[bytes], most: int = MOST) -> Unlabelled:
-    """Return the texts of lines, whatever their labels, at most so many, evenly picked; raise
-    ConfigError that names every line that is none (at most 20)."""
-    found, data = _decoded(lines, "unlabelled line", '{"text": …}')
-    every = list(dict.fromkeys(line.text for line in found))
-    step = max(1.0, len(every) / most)
-    picked = [every[int(i * step)] for i in range(min(len(every), most))]
-    return Unlabelled(texts=picked, data=data)
+def read_labelled(lines: Iterable[bytes]) -> LabelledLines:
+    """Return the lines that have a label.
+
+    Raises ConfigError, which names the first 20 lines that can't be read.
+    """
+    decoded, data = _decode_lines(lines, "line", '{"text": …, "label": …}')
+    labelled = [(line.text, label) for line in decoded if (label := (line.label or "").strip())]
+    return LabelledLines(
+        texts=[text for text, _ in labelled],
+        labels=[label for _, label in labelled],
+        data=data,
+        unlabelled=len(decoded) - len(labelled),
+    )
+
+
+def read_unlabelled(lines: Iterable[bytes], limit: int = MAX_UNLABELLED_LINES) -> UnlabelledLines:
+    """Return the texts of lines, whatever their labels; above `limit`, evenly picked ones.
+
+    Raises ConfigError, which names the first 20 lines that can't be read.
+    """
+    decoded, data = _decode_lines(lines, "unlabelled line", '{"text": …}')
+    texts = list(dict.fromkeys(line.text for line in decoded))
+    step = max(1.0, len(texts) / limit)
+    picked = [texts[int(i * step)] for i in range(min(len(texts), limit))]
+    return UnlabelledLines(texts=picked, data=data)
+
+
+def _decode_lines(
+    lines: Iterable[bytes], kind: str, example: str
+) -> tuple[list[TrainingLine], str]:
+    """Return the lines and their sha256."""
+    decoded: list[TrainingLine] = []
+    problems: list[Problem] = []
+    digest = sha256()
+    decoder = msgspec.json.Decoder(TrainingLine)
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        digest.update(line.strip() + b"\n")
+        try:
+            decoded.append(decoder.decode(line))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            problems.append(Problem(f"{kind} {number}: {error}. Give {example}."))
+            if len(problems) == _MAX_PROBLEMS:
+                break
+    if problems:
+        raise ConfigError(problems)
+    return decoded, digest.hexdigest()

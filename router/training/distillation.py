@@ -1,94 +1,113 @@
-"""Learning from lines without a label: a slow teacher labels them, the fast model learns from it.
+"""Learning from lines without a label, which a slow teacher labels for the fast model.
 
-Before: train.py has labelled lines and the settings that suit them. After: the same kind of
-model, at the same speed. The teacher is the model itself and a linear model on sentence embeddings
-together; the surest of its answers are lines to learn from. It is judged by the training's own
-folds, each with a teacher that has not seen it, and left out where it does not help. Source: Hinton
-et al. 2015 (distillation); Amini et al. 2024, Self-training: a survey (arXiv 2202.12040).
+The teacher is the model itself together with a linear model on sentence embeddings. The model
+learns from the surest of its answers and stays as fast as before. The training's own folds judge
+the result, each with a teacher that has not seen it.
+Sources are Hinton et al. 2015 (distillation) and Amini et al. 2024, Self-training, a survey
+(arXiv 2202.12040).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from router.models import embedding_stage
-from router.models.model import Floats
-from router.training.embedding_stage import Numbers, Tell
-from router.training.embedding_stage import fitted as fitted_second
+from router.models.arrays import Bools, Floats, Ints
+from router.models.embedding_stage import classify_embedding
+from router.models.model import calibrated_softmax
+from router.training.cross_validation import TrainingRows
+from router.training.embedding_stage import fit_embeddings
+from router.training.linear_fit import FitSettings, LinearFit
+from router.training.matrices import stack_rows
+from router.training.progress import ReportProgress
 
-Fit = Callable[[Any, Numbers], Callable[[Any], Floats]]
-"""Learns from rows and their labels; gives what gives the margins of other rows."""
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
-Shares = Callable[[Floats], Floats]
+_EMBEDDING_SHARE = 0.6
+"""The embeddings' share of the teacher's answer."""
 
-MOST = 5000
-"""Lines without a label that are looked at: half a minute to five for a thousand."""
-
-_PART = 0.6  # of the teacher's answer is the embeddings'
-_SUREST = 0.8  # of its answers are learned from
+_SUREST_SHARE = 0.8
+"""The share of the teacher's answers that the model learns from."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
-    """What was learned from: the rows and labels that the teacher gave, and the margins of the
-    labelled lines by models that saw neither them nor a teacher who had."""
+class Student:
+    """The labelled rows, and how the model learns from them: its settings and its calibration."""
 
-    rows: Any
-    labels: Numbers
-    held: Floats
+    rows: TrainingRows
+    settings: FitSettings
+    sharpness: float
+    noise: float
+
+    @property
+    def labelled(self) -> "csr_matrix":
+        """The rows of the lines, with the rules at their chosen weight."""
+        return self.rows.rows[self.settings.rule_weight]
+
+    def fit(self, rows: "csr_matrix", truth: Ints) -> LinearFit:
+        """Return a fit of the model on rows."""
+        return self.rows.fit(rows, truth, self.settings)
+
+    def to_probabilities(self, margins: Floats) -> Floats:
+        """Return the probabilities of margins, calibrated as those of the model."""
+        return calibrated_softmax(margins, self.sharpness, self.noise)
 
 
-def lesson(
-    rows: Any,
-    truth: Numbers,
-    folds: Numbers,
-    seen: Floats,
-    more: Any,
-    more_seen: Floats,
-    count: int,
-    fit: Fit,
-    shares: Shares,
-    stack: Callable[[Any, Any], Any],
-    tell: Tell,
-) -> Lesson:
-    """Return what a teacher makes of the rows `more`, whose embeddings are `more_seen`.
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedRows:
+    """Lines without a label as rows of features, and their embeddings."""
 
-    `rows` have labels `truth` (numbers below `count`) and embeddings `seen`; `fit` learns from
-    rows, `shares` makes probabilities of margins.
+    rows: "csr_matrix"
+    embeddings: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaughtRows:
+    """The rows that a teacher labelled, and what they do to the labelled lines.
+
+    `margins` are those of the labelled lines, by fits and teachers that have not seen them.
     """
-    held = np.zeros((len(truth), count), np.float32)
+
+    rows: "csr_matrix"
+    labels: Ints
+    margins: Floats
+
+
+def teach(
+    student: Student, embeddings: Floats, unlabelled: EmbeddedRows, report: ReportProgress
+) -> TaughtRows:
+    """Return the surest answers of a teacher; `embeddings` are those of the labelled lines."""
+    truth, folds = student.rows.truth, student.rows.folds
+    margins = np.zeros((len(truth), student.rows.label_count), np.float32)
     numbers = np.unique(folds)
+    steps = len(numbers) + 1
     for step, fold in enumerate(numbers):
-        mine = folds == fold
-        taught = _taught(
-            rows[~mine], truth[~mine], seen[~mine], more, more_seen, count, fit, shares
-        )
-        again = fit(stack(rows[~mine], more[taught[0]]), np.append(truth[~mine], taught[1]))
-        held[mine] = again(rows[mine])
-        tell("teaching", step + 1, len(numbers) + 1)
-    picked, labels = _taught(rows, truth, seen, more, more_seen, count, fit, shares)
-    tell("teaching", len(numbers) + 1, len(numbers) + 1)
-    return Lesson(rows=more[picked], labels=labels, held=held)
+        learns = folds != fold
+        picked, labels = _label_surest(student, embeddings, unlabelled, learns)
+        rows = stack_rows(student.labelled[learns], unlabelled.rows[picked])
+        fit = student.fit(rows, np.append(truth[learns], labels))
+        margins[~learns] = fit.margins(student.labelled[~learns])
+        report("teaching", step + 1, steps)
+    picked, labels = _label_surest(student, embeddings, unlabelled, np.ones(len(truth), bool))
+    report("teaching", steps, steps)
+    return TaughtRows(rows=unlabelled.rows[picked], labels=labels, margins=margins)
 
 
-def _taught(
-    rows: Any,
-    truth: Numbers,
-    seen: Floats,
-    more: Any,
-    more_seen: Floats,
-    count: int,
-    fit: Fit,
-    shares: Shares,
-) -> tuple[Numbers, Numbers]:
-    """Return which of `more` a teacher is surest of, and what it calls them."""
-    own = shares(fit(rows, truth)(more))
-    weights = fitted_second(seen, truth, count)
-    other = np.array([embedding_stage.shares(row, weights) for row in more_seen])
-    both = (1 - _PART) * own + _PART * other
-    order = np.argsort(-both.max(axis=1), kind="stable")[: round(_SUREST * len(both))]
-    picked: Numbers = np.sort(order)
-    called: Numbers = both.argmax(axis=1)[picked]
-    return picked, called
+def _label_surest(
+    student: Student, embeddings: Floats, unlabelled: EmbeddedRows, learns: Bools
+) -> tuple[Ints, Ints]:
+    """Return the unlabelled rows of which a teacher is surest, and their labels.
+
+    The teacher has seen the labelled lines that `learns` selects.
+    """
+    truth = student.rows.truth[learns]
+    fit = student.fit(student.labelled[learns], truth)
+    own = student.to_probabilities(fit.margins(unlabelled.rows))
+    weights = fit_embeddings(embeddings[learns], truth, student.rows.label_count)
+    by_embeddings = np.array([classify_embedding(x, weights) for x in unlabelled.embeddings])
+    mixed = (1 - _EMBEDDING_SHARE) * own + _EMBEDDING_SHARE * by_embeddings
+    surest = np.argsort(-mixed.max(axis=1), kind="stable")[: round(_SUREST_SHARE * len(mixed))]
+    picked: Ints = np.sort(surest)
+    labels: Ints = mixed.argmax(axis=1)[picked]
+    return picked, labels

@@ -1,89 +1,126 @@
-"""Whether a second look helps a model, and how: judged by the training's own folds.
+"""The training of an embedding stage, which a model gets when it gains enough right answers.
 
-Before: train.py has a model and its cross-validated margins. After: the model with a second
-look, or as it was. The bound is set so that one text in twenty gets one.
+The training's own folds judge it, each with weights that have not seen it.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from router.models import embedding_stage
-from router.models.embedding_stage import WIDTH, Second
-from router.models.model import Floats, Model
+from router.models.arrays import Floats, Ints
+from router.models.embedding_stage import (
+    EMBEDDING_SIZE,
+    EmbeddingStage,
+    classify_embedding,
+    embed,
+    engine_name,
+)
+from router.models.model import Model
+from router.training.cross_validation import TrainingRows
+from router.training.progress import ReportProgress
 
-Numbers = NDArray[np.int64]
-Tell = Callable[[str, int, int], None]
+SECOND_LOOK_SHARE = 0.05
+"""`santral train --second-look` sets the bound so that this share of the texts is below it."""
 
-LOOKED = 0.05
-"""The share of texts that are looked at again by `santral train --second-look`."""
+_EMBEDDING_SHARES = (0.3, 0.5, 0.7, 0.9)
+"""Tried shares of the embeddings in the answer."""
 
-_PARTS = (0.3, 0.5, 0.7, 0.9)
-_LEAST, _LEAST_SHARE = 3, 0.05
-"""So many texts more, and such a share of those it looks at, it must get right to be worth it."""
+_MIN_GAIN_TEXTS = 3
+_MIN_GAIN_SHARE = 0.05
+"""The stage must get at least this many more texts right, and this share of the unsure ones."""
 
-_STRENGTH = 10.0  # of scikit-learn's logistic regression: embeddings are of length 1
+_PENALTY = 10.0
+"""The C of the logistic regression; embeddings have the length 1."""
+
+_IMPOSSIBLE_MARGIN = -50.0
+_REPORTED_TEXTS = 20
+"""An embedding takes about 50 ms, so the report moves once a second."""
 
 
-def with_second(
-    model: Model, margins: Floats, truth: Numbers, folds: Numbers, seen: Floats, share: float
+@dataclass(frozen=True)
+class _Trial:
+    """The best share of the embeddings, 0 when they help too little, and the probabilities."""
+
+    share: float
+    below: float
+    probabilities: Floats
+
+
+def add_embedding_stage(
+    model: Model, margins: Floats, rows: TrainingRows, embeddings: Floats, share: float
 ) -> tuple[Model, Floats]:
-    """Return the model with a second look, if that gets more right, and the probabilities that it
-    gives the lines by the folds that had not seen them; `seen` are the lines' embeddings, `share`
-    of all texts are looked at."""
-    count = len(model.head.labels)
-    by_fold = np.zeros((len(truth), count), np.float32)
-    for fold in np.unique(folds):
-        mine = folds == fold
-        weights = fitted(seen[~mine], truth[~mine], count)
-        by_fold[mine] = [embedding_stage.shares(row, weights) for row in seen[mine]]
-    own = model.shares(margins)
-    top = own.max(axis=1)
-    below = float(np.quantile(top, share))
-    unsure = top < below
-    worth = max(_LEAST, math.ceil(_LEAST_SHARE * int(unsure.sum())))
-    best, part = int((model.chosen(own) == truth)[unsure].sum()) + worth - 1, 0.0
-    for tried in _PARTS:
-        mixed = (1 - tried) * own + tried * by_fold
-        right = int((mixed.argmax(axis=1) == truth)[unsure].sum())
-        if right > best:
-            best, part = right, tried
-    if not part:
+    """Return the model with an embedding stage if that helps, and the probabilities of the lines.
+
+    `margins` are those of the lines by fits that have not seen them, and the probabilities are too.
+    The share `share` of all texts gets a second look.
+    """
+    own = model.to_probabilities(margins)
+    by_embeddings = _cross_validate(rows, embeddings)
+    trial = _try_shares(model, own, by_embeddings, rows.truth, share)
+    if not trial.share:
         return model, own
-    made = Second(engine=embedding_stage.engine(), below=round(below, 6), part=part)
-    head = msgspec.structs.replace(model.head, second=made)
-    own[unsure] = ((1 - part) * own + part * by_fold)[unsure]
-    return replace(model, head=head, again=fitted(seen, truth, count)), own
+    stage = EmbeddingStage(engine=engine_name(), below=round(trial.below, 6), part=trial.share)
+    head = msgspec.structs.replace(model.head, second=stage)
+    weights = fit_embeddings(embeddings, rows.truth, rows.label_count)
+    return replace(model, head=head, embedding_weights=weights), trial.probabilities
 
 
-def embedded(texts: list[str], tell: Tell, what: str = "embedding") -> Floats:
+def _cross_validate(rows: TrainingRows, embeddings: Floats) -> Floats:
+    """Return the probabilities of each line by embeddings of the other folds."""
+    probabilities = np.zeros((len(rows.truth), rows.label_count), np.float32)
+    for fold in np.unique(rows.folds):
+        inside = rows.folds == fold
+        weights = fit_embeddings(embeddings[~inside], rows.truth[~inside], rows.label_count)
+        probabilities[inside] = [classify_embedding(row, weights) for row in embeddings[inside]]
+    return probabilities
+
+
+def _try_shares(
+    model: Model, own: Floats, by_embeddings: Floats, truth: Ints, share: float
+) -> _Trial:
+    """Return the share of the embeddings that gets most of the unsure lines right."""
+    confidence = own.max(axis=1)
+    below = float(np.quantile(confidence, share))
+    unsure = confidence < below
+    gain = max(_MIN_GAIN_TEXTS, math.ceil(_MIN_GAIN_SHARE * int(unsure.sum())))
+    most = int((model.choose_labels(own) == truth)[unsure].sum()) + gain - 1
+    best = _Trial(0.0, below, own)
+    for embedding_share in _EMBEDDING_SHARES:
+        mixed = (1 - embedding_share) * own + embedding_share * by_embeddings
+        right = int((mixed.argmax(axis=1) == truth)[unsure].sum())
+        if right > most:
+            most = right
+            best = _Trial(embedding_share, below, np.where(unsure[:, None], mixed, own))
+    return best
+
+
+def embed_texts(texts: list[str], report: ReportProgress, step: str = "embedding") -> Floats:
     """Return the embeddings of texts, one row each."""
-    made = np.zeros((len(texts), WIDTH), np.float32)
-    for place, text in enumerate(texts):
-        made[place] = embedding_stage.embed(text)
-        if place % 20 == 0:
-            tell(what, place, len(texts))
-    tell(what, len(texts), len(texts))
-    return made
+    embeddings = np.zeros((len(texts), EMBEDDING_SIZE), np.float32)
+    for number, text in enumerate(texts):
+        embeddings[number] = embed(text)
+        if number % _REPORTED_TEXTS == 0:
+            report(step, number, len(texts))
+    report(step, len(texts), len(texts))
+    return embeddings
 
 
-def fitted(seen: Floats, truth: Numbers, count: int) -> Floats:
-    """Return WIDTH + 1 rows x labels; a label that is not among the lines is impossible."""
+def fit_embeddings(embeddings: Floats, truth: Ints, label_count: int) -> Floats:
+    """Return EMBEDDING_SIZE + 1 rows x labels; a label without a line is impossible."""
     from sklearn.linear_model import LogisticRegression
 
-    fitted: Any = LogisticRegression(C=_STRENGTH, max_iter=300).fit(seen, truth)
-    made = np.full((WIDTH + 1, count), 0.0, np.float32)
-    made[-1] = -50.0
-    if len(fitted.classes_) == 2:
-        one, other = fitted.classes_
-        made[:, one], made[:-1, other] = 0.0, fitted.coef_[0]
-        made[-1, other] = fitted.intercept_[0]
-        return made
-    made[:-1, fitted.classes_] = fitted.coef_.T
-    made[-1, fitted.classes_] = fitted.intercept_
-    return made
+    regression = LogisticRegression(C=_PENALTY, max_iter=300)
+    regression.fit(embeddings, truth)
+    weights = np.full((EMBEDDING_SIZE + 1, label_count), 0.0, np.float32)
+    weights[-1] = _IMPOSSIBLE_MARGIN
+    labels = regression.classes_
+    if len(labels) == 2:
+        first, second = labels
+        weights[:, first], weights[:-1, second] = 0.0, regression.coef_[0]
+        weights[-1, second] = regression.intercept_[0]
+        return weights
+    weights[:-1, labels] = regression.coef_.T
+    weights[-1, labels] = regression.intercept_
+    return weights

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 
 from router.decision.decide import decide_message
 from router.run import Router
-from router.training.dataset import read as training_lines
-from router.training.train import train
+from router.training.dataset import read_labelled
+from router.training.train import train_model
 from runtime import metrics
 from runtime.archive.folder_archive import FolderArchive
 from runtime.bus.backlog import Backlog
@@ -195,7 +195,7 @@ async def test_with_a_model_every_decision_is_the_one_that_a_message_alone_gets(
         for label, word in words.items()
         for n in range(20)
     ]
-    model = train(training_lines(lines), "department", NOW)
+    model = train_model(read_labelled(lines), "department", NOW)
     with_model = replace(policy(), models=(model,))
     sent = put_messages(kafka, 300)  # more than one part of a batch
     routed(

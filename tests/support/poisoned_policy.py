@@ -42,7 +42,7 @@ class PoisonedModel:
     head = SimpleNamespace(task="sentiment", pack="", labels=("bad",))
     name = "poisoned"
 
-    def read(self, texts: Sequence[str], _hits: object) -> object:
+    def predict(self, texts: Sequence[str], _hits: object) -> object:
         """Raise ZeroDivisionError."""
         raise ZeroDivisionError
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.models.language import language, languages
+from router.models.language import detect_language, detect_languages
 from router.text import pack_compiler, pack_files, rule_checks, rules
 from router.text.word_cache import WordCache
 from schemas.errors import ConfigError
@@ -199,12 +199,14 @@ def test_the_version_changes_with_what_the_rules_say() -> None:
     ],
 )
 def test_turkish_english_or_neither(text: str, wanted: str) -> None:
-    assert language(text) == wanted
+    assert detect_language(text) == wanted
 
 
 @given(st.lists(st.text(max_size=50), min_size=1, max_size=5))
 def test_the_language_of_a_text_does_not_depend_on_its_neighbours(texts: list[str]) -> None:
-    assert languages(texts, [fold(t).split() for t in texts]) == [language(t) for t in texts]
+    assert detect_languages(texts, [fold(t).split() for t in texts]) == [
+        detect_language(t) for t in texts
+    ]
 
 
 def test_the_cache_of_words_stays_bounded() -> None:
