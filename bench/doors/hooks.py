@@ -25,9 +25,12 @@ from cli.up.ports import free_port
 from ingest.vendors import meta_webhook
 from ingest.webhook import WebhookRequest
 from runtime.http import server
+from tests.support.samples.registry import SAMPLES
 from tests.support.servers.broker import start_broker
 
 SECRET = "bench"
+CALL = SAMPLES["whatsapp"].document
+VALUE = CALL["entry"][0]["changes"][0]["value"]
 
 
 async def _bare(request: Request) -> Response:
@@ -55,23 +58,17 @@ async def _serve(port: int) -> None:
 
 
 def _call(number: int, sent: int) -> bytes:
-    message = {
-        "from": f"9053{number:08d}",
+    phone = f"9053{number:08d}"
+    message = VALUE["messages"][0] | {
+        "from": phone,
         "id": f"wamid.{number}.{sent}.{time.time_ns()}",
         "timestamp": str(int(time.time())),
-        "type": "text",
         "text": {"body": TEXTS[sent % len(TEXTS)]},
     }
-    value = {
-        "metadata": {"phone_number_id": "77", "display_phone_number": "908501112233"},
-        "contacts": [{"wa_id": f"9053{number:08d}", "profile": {"name": "A"}}],
-        "messages": [message],
-    }
-    body = {
-        "object": "whatsapp_business_account",
-        "entry": [{"id": "1", "changes": [{"field": "messages", "value": value}]}],
-    }
-    return msgspec.json.encode(body)
+    contact = {"wa_id": phone, "profile": {"name": "A"}}
+    value = VALUE | {"contacts": [contact], "messages": [message]}
+    change = {"field": "messages", "value": value}
+    return msgspec.json.encode(CALL | {"entry": [{"id": "1", "changes": [change]}]})
 
 
 async def _client(port: int, path: str, number: int, until: float, counts: list[int]) -> None:
