@@ -66,7 +66,7 @@ def test_no_bytes_make_the_coder_raise_anything_but_rejected(data: bytes) -> Non
         max_leaves=20,
     )
 )
-def test_no_json_makes_the_coder_raise_anything_but_rejected(value: Any) -> None:
+def test_no_json_makes_the_coder_raise_anything_but_rejected(value: object) -> None:
     try:
         envelope.decode(Decision, json.dumps(value).encode())
     except Rejected as error:
@@ -138,7 +138,7 @@ def test_a_message_on_the_wire_fits_its_published_schema() -> None:
         Draft202012Validator(schema).validate({"id": "x"})
 
 
-def _references(node: Any) -> list[str]:
+def _references(node: object) -> list[str]:
     if isinstance(node, dict):
         own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
         return own + [r for v in node.values() for r in _references(v)]

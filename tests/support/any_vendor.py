@@ -102,7 +102,7 @@ _KEYS = {
 _URLS = {"api", "url", "push_api", "pds", "login", "token_url"}
 
 
-def account_at(action: AnyAction, url: str) -> Any:
+def account_at(action: AnyAction, url: str) -> msgspec.Struct:
     """Return an account whose every address is that vendor's."""
     settings: dict[str, Any] = {}
     for field in msgspec.structs.fields(action.account):
@@ -114,7 +114,8 @@ def account_at(action: AnyAction, url: str) -> Any:
             settings[field.name] = "k"
     if action.name == "reply_email":
         settings = {"host": "127.0.0.1", "port": 9, "tls": "none", "sender": "destek@ornek.example"}
-    return action.account(**settings)
+    account: msgspec.Struct = action.account(**settings)
+    return account
 
 
 def reply_at(address: str, **more: Any) -> Reply:

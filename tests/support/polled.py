@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from ingest.channel import Channel, Context, Delivery
+from ingest.channel import Context, Delivery
 from ingest.registry import CHANNELS
 from ingest.source import PullChannel, SourceContext
 from schemas.errors import Retry
 from schemas.message import Message
+from tests.support.json_body import JsonBody
 from tests.support.messages import MemoryCursors
 from tests.support.replies import pem
 from tests.support.samples.registry import SAMPLED_AT
@@ -19,13 +20,13 @@ from tests.support.servers.vendor import Vendor
 
 RSA_KEY = pem(rsa.generate_private_key(65537, 2048))
 EC_KEY = pem(ec.generate_private_key(ec.SECP256R1()))
-OAUTH: dict[str, Any] = {"client_id": "c", "client_secret": "s", "refresh_token": "r"}
+OAUTH: JsonBody = {"client_id": "c", "client_secret": "s", "refresh_token": "r"}
 """Settings of an account whose owner granted the access."""
 
 
 def parse_item(name: str, item: object, **settings: Any) -> Message:
     """Return the message of an item, given as bytes or as the value of its JSON."""
-    channel: Channel[Any] = CHANNELS[name]
+    channel = CHANNELS[name]
     raw = item if isinstance(item, bytes) else json.dumps(item).encode()
     delivery = Delivery(raw=raw, account="a", received_at=SAMPLED_AT)
     context = Context(brand="d", settings=channel.account(**settings))

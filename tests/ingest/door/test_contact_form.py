@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ingest.channel import Context
-from ingest.channels.form import Account, stamped
+from ingest.channel import Context, Delivery, Parsed
+from ingest.channels.form import Account, Form, stamped
 from ingest.door.contact_form import FormDoor
 from ingest.door.public_pages import chat_page, language_of
 from schemas.errors import Retry
@@ -34,14 +34,16 @@ class Visitors:
         self.away = False
         self.now = NOW
 
-    async def accept(self, channel: Any, settings: Any, delivery: Any, **_more: Any) -> None:
+    async def accept(
+        self, channel: Form, settings: Account, delivery: Delivery, **_options: object
+    ) -> None:
         """Take a delivery, as ingest/intake/accept.py does."""
         if self.away:
             raise Retry(30, "the disk is full")
         parsed = channel.parse(delivery, Context(brand="d", settings=settings))
         self.taken.append(parsed.message.text)
 
-    async def parse(self, channel: Any, delivery: Any, settings: Any) -> Any:
+    async def parse(self, channel: Form, delivery: Delivery, settings: Account) -> Parsed:
         """Parse a delivery, as ingest/intake/accept.py does."""
         return channel.parse(delivery, Context(brand="d", settings=settings))
 

@@ -2,10 +2,10 @@
 
 import asyncio
 import threading
-from typing import Any
 
 import pytest
 
+from ingest.channel import AccountSettings
 from ingest.door.webhook_calls import TakeFailed, receive
 from ingest.parser_pool.pool import IN_PLACE_BYTES
 from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
@@ -24,7 +24,7 @@ class Vendor:
         self.thread = 0
 
     async def receive(
-        self, call: WebhookRequest, settings: Any, tools: WebhookContext
+        self, call: WebhookRequest, settings: AccountSettings, tools: WebhookContext
     ) -> WebhookResult:
         """Return the body, and fetch it again when it is large."""
         self.thread = threading.get_ident()
@@ -39,11 +39,11 @@ class Vendor:
             raise KeyError("a word of the vendor")
         return WebhookResult(deliveries=(await tools.fetch("https://vendor.example/x"),))
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: AccountSettings, url: str) -> str | None:
         """Return what to set up."""
         return None
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: AccountSettings, value: str) -> AccountSettings:
         """Return the settings."""
         return settings
 

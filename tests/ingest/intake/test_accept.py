@@ -5,7 +5,6 @@ import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -38,7 +37,7 @@ class _Published:
     def __init__(self) -> None:
         self.records: list[Record] = []
 
-    async def publish(self, _topic: AnyTopic, record: Record, **_more: Any) -> None:
+    async def publish(self, _topic: AnyTopic, record: Record, **_options: object) -> None:
         """Keep a record."""
         self.records.append(record)
 
@@ -72,7 +71,7 @@ def _parts(archive: Archive, folder: Path) -> tuple[Ingest, _Published, Delivery
     return ingest, published, delivery
 
 
-async def _accept(ingest: Ingest, delivery: Delivery) -> Any:
+async def _accept(ingest: Ingest, delivery: Delivery) -> Message | None:
     channel = CHANNELS["email"]
     return await ingest.publish(channel, delivery, channel.account())
 
@@ -85,6 +84,8 @@ async def test_kafka_alone_does_not_accept_a_delivery(tmp_path: Path) -> None:
     assert not accepting.done()
     archive.gate.set()
     message = await accepting
+    assert message is not None
+    assert message.raw is not None
     assert archive.read(message.raw) == MAIL
 
 
@@ -124,7 +125,7 @@ async def test_a_bucket_that_hangs_delays_no_short_delivery(tmp_path: Path) -> N
 class _Away(_Published):
     """A Kafka that is away."""
 
-    async def publish(self, _topic: AnyTopic, _record: Record, **_more: Any) -> None:
+    async def publish(self, _topic: AnyTopic, _record: Record, **_options: object) -> None:
         """Fail."""
         raise Retry(2, "Kafka is away")
 

@@ -5,11 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ingest.channel import Context, Delivery, MediaClient, Notice
+from ingest.channel import AccountSettings, Context, Delivery, MediaClient, Notice
 from ingest.channels.whatsapp import Whatsapp
 from ingest.channels.whatsapp.account import Account
 from ingest.intake.drain import SpoolDrain
@@ -47,9 +46,9 @@ async def web() -> AsyncIterator[PublicClient]:
     await client.close()
 
 
-def _serves(vendor: Vendor, number: str, data: bytes, **more: Any) -> None:
+def _serves(vendor: Vendor, number: str, data: bytes, status: int = 200) -> None:
     vendor.says(f"/{number}", {"url": f"{vendor.url}/datei{number}"})
-    vendor.says(f"/datei{number}", data, **more)
+    vendor.says(f"/datei{number}", data, status=status)
 
 
 async def test_each_file_stands_in_its_place_with_its_type_and_hash(
@@ -100,11 +99,13 @@ async def test_a_bomb_is_refused_and_a_channel_without_a_fetch_is_a_bug(
 class Broken(Whatsapp):
     """A channel with a bug in its requests to the vendor."""
 
-    async def fetch(self, ref: str, settings: Any, web: MediaClient) -> bytes:
+    async def fetch(self, ref: str, settings: AccountSettings, web: MediaClient) -> bytes:
         """Fail."""
         raise KeyError("a field of an answer")
 
-    async def resolve_notice(self, ref: str, raw: bytes, settings: Any, web: MediaClient) -> bytes:
+    async def resolve_notice(
+        self, ref: str, raw: bytes, settings: AccountSettings, web: MediaClient
+    ) -> bytes:
         """Fail."""
         raise KeyError("a field of an answer")
 

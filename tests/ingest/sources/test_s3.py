@@ -2,12 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from ingest.channel import Delivery
+from ingest.channel import Context, Delivery
 from ingest.channels.phone import Account, Phone
 from ingest.intake.inventory import inventories
 from ingest.source import ListsInventory, SourceContext
@@ -29,7 +29,7 @@ class Machine:
     """The context of a source, with a clock, its state and a number of passes."""
 
     def __init__(self) -> None:
-        self.now, self.state, self.warned = NOW, {}, []  # type: datetime, dict[str, str], list[Any]
+        self.now, self.state, self.warned = NOW, {}, []  # type: datetime, dict[str, str], list[object]
         self.taken: list[Delivery] = []
         self.away = False
 
@@ -65,14 +65,12 @@ class Machine:
         return [d.hint or "" for d in self.taken[before:]]
 
 
-def bucket(s3: S3, **more: Any) -> WatchedBucket:
-    settings: dict[str, Any] = {
-        "endpoint": s3.url,
-        "access_key": ACCESS,
-        "secret_key": SECRET,
-        "prefix": "analysis",
-    }
-    return WatchedBucket(name=BUCKET, **(settings | more))
+def bucket(s3: S3, **changes: object) -> WatchedBucket:
+    """Return the settings of the bucket with some other settings."""
+    settings = WatchedBucket(
+        name=BUCKET, endpoint=s3.url, access_key=ACCESS, secret_key=SECRET, prefix="analysis"
+    )
+    return msgspec.structs.replace(settings, **changes)
 
 
 async def test_every_content_is_taken_once_over_restarts_and_later_contents_again(s3: S3) -> None:
@@ -134,7 +132,7 @@ async def test_only_the_endings_that_are_wanted_are_read(s3: S3) -> None:
     ],
 )
 async def test_a_bucket_that_cannot_be_read_is_tried_again_and_says_why(
-    s3: S3, more: dict[str, Any], broken: list[int], words: str
+    s3: S3, more: dict[str, str], broken: list[int], words: str
 ) -> None:
     machine = Machine()
     s3.broken = broken
@@ -161,14 +159,12 @@ async def test_an_object_that_is_gone_or_too_large_holds_nothing_up(s3: S3) -> N
     assert machine.warned
 
 
-def _context() -> Any:
-    from ingest.channel import Context
-
+def _context() -> Context[Account]:
     return Context(brand="default", settings=Account())
 
 
 async def test_the_ledger_hears_what_the_bucket_holds_of_the_time_that_was_read(
-    s3: S3, tmp_path: Any
+    s3: S3, tmp_path: Path
 ) -> None:
     machine = Machine()
     s3.put("analysis/a.json", b"{}", NOW - HOUR)

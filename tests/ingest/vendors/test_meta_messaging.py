@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -14,6 +13,7 @@ from ingest.intake.media import PATIENCE, fetch_content
 from runtime.http.public_client import PublicClient
 from schemas.errors import Retry
 from schemas.message import Message
+from tests.support.json_body import JsonBody
 from tests.support.samples.registry import SAMPLED_AT
 from tests.support.servers.vendor import Vendor
 
@@ -58,7 +58,7 @@ async def test_a_mention_on_instagram_gets_its_words_its_author_and_its_address(
     web: PublicClient,
     named: dict[str, str],
     query: str,
-    answer: Any,
+    answer: JsonBody,
     words: str,
     author: str,
     reply_to: str,
@@ -126,7 +126,7 @@ async def test_a_mention_without_words_is_a_message(vendor: Vendor, web: PublicC
     assert late.repaired == ("text.not_told",)
 
 
-def _page(value: dict[str, Any]) -> bytes:
+def _page(value: JsonBody) -> bytes:
     change = {"field": "mention", "value": value}
     return json.dumps(
         {"object": "page", "entry": [{"id": "5", "time": 1795162800, "changes": [change]}]}

@@ -3,7 +3,6 @@
 import base64
 import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from ingest.intake.media import LONG_PATIENCE, PATIENCE
 from ingest.vendors.transcription_apis import AssemblyAI, TwilioVoice, named
 from runtime.http.public_client import PublicClient
 from schemas.errors import Rejected, Retry
+from tests.support.json_body import JsonBody
 from tests.support.samples.registry import SAMPLED_AT
 from tests.support.servers.vendor import Vendor
 from tests.support.transcription import (
@@ -116,7 +116,11 @@ async def test_a_next_page_elsewhere_gets_neither_a_visit_nor_the_token(
     ],
 )
 async def test_a_transcript_that_may_still_come_has_a_day(
-    vendor: Vendor, web: PublicClient, answer: Any, status: int, error: str | None
+    vendor: Vendor,
+    web: PublicClient,
+    answer: JsonBody | list[int] | bytes,
+    status: int,
+    error: str | None,
 ) -> None:
     vendor.says("/v2/Transcripts/GT1", answer, status=status)
     if error is None:

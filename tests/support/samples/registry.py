@@ -12,6 +12,7 @@ import msgspec
 from ingest.channel import AccountSettings, Channel, Context, Delivery, Parsed
 from ingest.registry import CHANNELS, WEBHOOKS, channel_of
 from ingest.webhook import BodyParser, WebhookContext, WebhookRequest, WebhookResult
+from tests.support.json_body import JsonBody
 
 FOLDER = Path(__file__).parent
 SECRET_WORD = "gizli-soz-4711"
@@ -67,9 +68,9 @@ class Sample:
         return settings
 
     @property
-    def document(self) -> dict[str, Any]:
+    def document(self) -> JsonBody:
         """The payload's JSON."""
-        document: dict[str, Any] = json.loads(self.payload)
+        document: JsonBody = json.loads(self.payload)
         return document
 
     @property
