@@ -15,7 +15,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -47,6 +47,8 @@ _SET = 200  # aioimaplib recurses once a response line: 1,000 in one chunk end i
 _FETCH_AT_ONCE = 50  # mails in one command, if they are small
 _CHALLENGE_S = 5.0
 _PLAIN_RETRY_S = 15.0
+_MIN_DELAY_S = 1.0
+_MAX_DELAY_S = 60.0
 _LONGEST_S = 3600.0
 _LINE_INTERVAL = timedelta(minutes=1)
 _BACKOFF = re.compile(r"Backoff Time: (\d{1,9}) milliseconds", re.IGNORECASE)
@@ -198,6 +200,36 @@ def encode_mailbox(name: str) -> str:
     return f'"{escaped}"'
 
 
+@dataclass(kw_only=True)
+class _Backoff:
+    """The pause between two tries to read one mailbox, and the failure logged last."""
+
+    logged_at: datetime
+    logged: str = ""
+    delay_s: float = _MIN_DELAY_S
+    _has_worked: bool = False
+
+    def reset(self) -> None:
+        """Forget the failures, because a pass over the mailbox succeeded."""
+        self._has_worked = True
+
+    def grow(self, error: Retry) -> float:
+        """Return the pause after a failure: twice the last one, or the time the server names."""
+        self.delay_s = _MIN_DELAY_S if self._has_worked else min(_MAX_DELAY_S, self.delay_s * 2)
+        if error.after > _PLAIN_RETRY_S:
+            self.delay_s = max(self.delay_s, error.after)
+        self.logged = "" if self._has_worked else self.logged
+        self._has_worked = False
+        return self.delay_s
+
+    def is_news(self, failure: str, now: datetime) -> bool:
+        """Return whether to log a failure: a new one, or the same one a minute later."""
+        if failure == self.logged and now - self.logged_at <= _LINE_INTERVAL:
+            return False
+        self.logged, self.logged_at = failure, now
+        return True
+
+
 @dataclass
 class Mailboxes:
     """The mailboxes of one account, each read by its own connection."""
@@ -207,7 +239,6 @@ class Mailboxes:
     account: str
     settings: Account
     context: SourceContext
-    _worked: bool = False
     _tokens: OAuthTokens | None = None
 
     def tokens(self) -> OAuthTokens | None:
@@ -226,39 +257,38 @@ class Mailboxes:
         """Read every mailbox for ever, each by itself: one that fails holds no other up."""
         async with asyncio.TaskGroup() as group:
             for name in self.settings.mailboxes:
-                group.create_task(self._for_ever(name, accept, cursors))
+                group.create_task(self._read_for_ever(name, accept, cursors))
 
-    async def _for_ever(self, mailbox: str, accept: Accept, cursors: CursorStore) -> None:
-        delay = 1.0
-        line, line_at = "", self.context.now()
+    async def _read_for_ever(self, mailbox: str, accept: Accept, cursors: CursorStore) -> None:
+        backoff = _Backoff(logged_at=self.context.now())
         while True:
-            self._worked, pause_s = False, delay
+            pause_s = backoff.delay_s
             try:
-                await self._mailbox(mailbox, accept, cursors)
+                await self._read(mailbox, backoff, accept, cursors)
             except* Retry as errors:
-                first = retries(errors)[0]
-                # A server that names a time is obeyed; else it doubles, up to a minute.
-                delay = min(60.0, delay * 2) if not self._worked else 1.0
-                delay = max(delay, first.after) if first.after > _PLAIN_RETRY_S else delay
-                line = "" if self._worked else line
-                pause_s = self.context.shorten_pause(delay)
-                now = self.context.now()
-                if str(first) != line or now - line_at > _LINE_INTERVAL:
-                    line, line_at = str(first), now
+                error = retries(errors)[0]
+                pause_s = self.context.shorten_pause(backoff.grow(error))
+                if backoff.is_news(str(error), self.context.now()):
                     self.context.warn(
-                        "source.away", source=self.name_of(mailbox), why=line, again_in_s=pause_s
+                        "source.away",
+                        source=self.name_of(mailbox),
+                        why=str(error),
+                        again_in_s=pause_s,
                     )
+            # Not within `except*`, which would wrap a cancellation in a group.
             await self.context.pause(pause_s)
 
     def name_of(self, mailbox: str) -> str:
         """Return the name of a mailbox's cursor."""
         return f"{CHANNEL}:{self.account}:{mailbox}"
 
-    async def _mailbox(self, mailbox: str, accept: Accept, cursors: CursorStore) -> None:
+    async def _read(
+        self, mailbox: str, backoff: "_Backoff", accept: Accept, cursors: CursorStore
+    ) -> None:
         async with self._session(mailbox) as session:
             while True:
                 await self._pass(session, mailbox, accept, cursors)
-                self._worked = True
+                backoff.reset()
                 self.context.report_pass(self.name_of(mailbox))
                 await session.wait(self.settings.poll.total_seconds(), self.context.pause)
                 await session.select(mailbox)
