@@ -13,7 +13,8 @@ from typing import Any
 
 from bench.support import NOW, TEXTS
 from ingest.channel import Delivery
-from ingest.channels.email import Account, Mailboxes
+from ingest.channels.email.account import Account
+from ingest.channels.email.source import ImapSource
 from ingest.parsing.mail.message import parse_message
 from ingest.source import SourceContext
 from tests.support.messages import MemoryCursors
@@ -91,7 +92,7 @@ async def _picked(server: Dovecot, count: int, folder: Path) -> float:
         poll=timedelta(seconds=30),
     )
     began = time.perf_counter()
-    task = asyncio.create_task(Mailboxes("a", account, tools).run(accept, MemoryCursors()))
+    task = asyncio.create_task(ImapSource("a", account, tools).run(accept, MemoryCursors()))
     await done.wait()
     seconds = time.perf_counter() - began
     task.cancel()

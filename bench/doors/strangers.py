@@ -182,7 +182,8 @@ def pool() -> dict[str, Any]:
 
 async def _pool() -> dict[str, Any]:
     from ingest.channel import Context, Delivery
-    from ingest.channels.email import Account, Email
+    from ingest.channels.email import Email
+    from ingest.channels.email.account import Account
     from ingest.parser_pool.pool import ParserPool, Parsers, ParsersInPlace
     from runtime.settings.structs import ParsersSettings
 

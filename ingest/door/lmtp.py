@@ -16,7 +16,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP
 
 from ingest.channel import Channel, Delivery
-from ingest.channels.email import Account
+from ingest.channels.email.account import Account
 from ingest.door.mail_data import WholeData
 from ingest.intake.accept import Ingest
 from ingest.parsing.mail.smtp_envelope import with_envelope

@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from cli.up.ports import free_port
-from ingest.channels.email import Account
+from ingest.channels.email.account import Account
 from ingest.intake.cursors import Cursors
 from ingest.parser_pool.pool import ParserPool
 from ingest.run import SourceRunner

@@ -22,7 +22,7 @@ _DOCUMENTED = {"_exit", "_replace", "_current_frames"}
 """os._exit, a named tuple's _replace, sys._current_frames: the underscore is in the manual."""
 
 USED: dict[str, tuple[tuple[Any, tuple[str, ...]], ...]] = {
-    "ingest/channels/email/channel.py": (
+    "ingest/channels/email/session.py": (
         (aioimaplib.IMAP4.__init__, ("_idle_waiter",)),
         (aioimaplib.IMAP4.create_client, ("_client_task",)),
     ),

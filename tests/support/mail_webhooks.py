@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from ingest.channels.email import Account
+from ingest.channels.email.account import Account
 from ingest.webhook import WebhookRequest
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

@@ -5,6 +5,6 @@ and source.py hands over the mails of the mailboxes.
 Read channel.py first, then source.py; session.py has the commands of IMAP.
 """
 
-from ingest.channels.email.channel import Account, Email, Mailboxes, Session, encode_mailbox
+from ingest.channels.email.channel import Email
 
-__all__ = ["Account", "Email", "Mailboxes", "Session", "encode_mailbox"]
+__all__ = ["Email"]

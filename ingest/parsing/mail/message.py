@@ -1,4 +1,4 @@
-"""Makes the Message of a raw mail, for ingest/channels/email.py. Pure."""
+"""Makes the Message of a raw mail, for ingest/channels/email/channel.py. Pure."""
 
 import re
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Parses a raw mail into its headers, texts and files. Raises only for an empty mail.
 
-ingest/channels/email.py hands raw RFC 5322 bytes, and mail/message.py makes a Message of the Mail.
+The mail channel hands it raw RFC 5322 bytes, and mail/message.py makes a Message of the Mail.
 structure.py splits the entities; header.py and letters/charset.py read every value from the raw
 bytes. `Mail.repaired` lists the repairs. Source: RFC 5322, 2045-2049, 2231.
 """

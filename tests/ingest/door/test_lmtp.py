@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from cli.up.ports import free_port
-from ingest.channels.email import Account, Email
+from ingest.channels.email import Email
+from ingest.channels.email.account import Account
 from ingest.door import lmtp
 from runtime.bus.readers import read_to_end
 from runtime.settings.structs import MailDoorSettings, Settings

@@ -11,7 +11,7 @@ import pytest
 import uvloop
 
 from cli.up.ports import free_port
-from ingest.channels.email import Account
+from ingest.channels.email.account import Account
 from ingest.door import lmtp
 from runtime.http.guard import Guard
 from runtime.settings.limits import MIB, LimitsSettings

@@ -10,7 +10,8 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels import form
-from ingest.channels.email import Account, Email
+from ingest.channels.email import Email
+from ingest.channels.email.account import Account
 from ingest.door.http import Door, app
 from ingest.intake.drain import SpoolDrain
 from runtime.bus.readers import read_to_end

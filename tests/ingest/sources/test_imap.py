@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from ingest.channel import Delivery
-from ingest.channels.email import Account, Mailboxes, encode_mailbox
+from ingest.channels.email.account import Account
+from ingest.channels.email.source import ImapSource
+from ingest.channels.email.utf7 import encode_mailbox
 from ingest.source import SourceContext
 from schemas.errors import Retry
 from tests.support.messages import MemoryCursors
@@ -59,7 +61,7 @@ class Box:
             raise Retry(1, "Kafka is away")
         self.taken.append(delivery)
 
-    def source(self, **more: Any) -> Mailboxes:
+    def source(self, **more: Any) -> ImapSource:
         import msgspec
 
         def polled(_source: str) -> None:
@@ -71,7 +73,7 @@ class Box:
             warn=lambda what, **more: self.lines.append(f"{what} {more}"),
             report_pass=polled,
         )
-        return Mailboxes("a", msgspec.structs.replace(self.settings, **more), tools)
+        return ImapSource("a", msgspec.structs.replace(self.settings, **more), tools)
 
     @contextlib.asynccontextmanager
     async def reading(self, **more: Any) -> AsyncIterator[None]:

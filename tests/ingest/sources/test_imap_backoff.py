@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 from ingest.channel import Delivery
-from ingest.channels.email import Account, Mailboxes
+from ingest.channels.email.account import Account
+from ingest.channels.email.source import ImapSource
 from ingest.source import SourceContext
 from tests.support.messages import NOW, MemoryCursors
 
@@ -56,7 +57,7 @@ async def _read(
     async def accept(_delivery: Delivery) -> None:
         raise AssertionError("there is no mail")
 
-    task = asyncio.create_task(Mailboxes("a", account, context).run(accept, MemoryCursors()))
+    task = asyncio.create_task(ImapSource("a", account, context).run(accept, MemoryCursors()))
     try:
         await asyncio.wait_for(until.wait(), 20)
     finally:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from ingest.channel import Delivery
-from ingest.channels.email import Account, Mailboxes, Session
+from ingest.channels.email.account import Account
+from ingest.channels.email.session import ImapSession
+from ingest.channels.email.source import ImapSource
 from ingest.source import SourceContext
 from tests.support.messages import NOW, MemoryCursors
 
@@ -70,14 +72,14 @@ async def test_a_login_by_token_ends_with_its_source() -> None:
     server = await asyncio.start_server(silent.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     account = Account(host="127.0.0.1", port=port, tls=False, user="a", password="")
-    session = Session(account, "a", silent)  # type: ignore[arg-type]  # all of the tokens that is reached
+    session = ImapSession(account, "a", "INBOX", silent)  # type: ignore[arg-type]  # all of the tokens that is reached
     before = asyncio.all_tasks()
     opening = asyncio.create_task(session.open())
     await asyncio.wait_for(silent.login.wait(), 10)
     opening.cancel()
     await asyncio.wait({opening}, timeout=5)
     left = {t.get_coro().__name__ for t in asyncio.all_tasks() - before if not t.cancelling()}
-    assert "_do" not in left
+    assert "_run" not in left
     await session.close()
     server.close()
 
@@ -104,7 +106,7 @@ async def test_a_mail_source_ends_whenever_it_is_stopped(idle: bytes) -> None:
     )
     before = asyncio.all_tasks()
     for turns in range(200):
-        task = asyncio.create_task(Mailboxes("a", account, tools).run(_accept, MemoryCursors()))
+        task = asyncio.create_task(ImapSource("a", account, tools).run(_accept, MemoryCursors()))
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()

@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ingest.channels.email import Account, Mailboxes
+from ingest.channels.email.account import Account
+from ingest.channels.email.source import ImapSource
 from ingest.source import SourceContext
 from ingest.sources.oauth import OAuthSettings, OAuthTokens
 from schemas.errors import Retry
@@ -113,7 +114,7 @@ def _oauth(tokens: TokenServer, **more: str) -> OAuthSettings:
     return OAuthSettings(**(settings | more))  # type: ignore[arg-type]  # texts only
 
 
-def _boxes(server: Dovecot, oauth: OAuthSettings, state: SavedState) -> Mailboxes:
+def _boxes(server: Dovecot, oauth: OAuthSettings, state: SavedState) -> ImapSource:
     account = Account(
         host="127.0.0.1",
         port=server.port,
@@ -130,10 +131,10 @@ def _boxes(server: Dovecot, oauth: OAuthSettings, state: SavedState) -> Mailboxe
         load_state=state.values.get,
         save_state=state.values.__setitem__,
     )
-    return Mailboxes("belge", account, tools)
+    return ImapSource("belge", account, tools)
 
 
-async def _uids(boxes: Mailboxes) -> list[str]:
+async def _uids(boxes: ImapSource) -> list[str]:
     return [position async for position in boxes.inventory()]
 
 

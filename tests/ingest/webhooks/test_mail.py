@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.channel import Context, Delivery
-from ingest.channels.email import Account, Email
+from ingest.channels.email import Email
+from ingest.channels.email.account import Account
 from ingest.door.call_memory import CallMemory
 from ingest.intake.media import fetch_content
 from ingest.sources.s3 import BucketSettings

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.channel import Context, Delivery
-from ingest.channels.email import Account, Email
+from ingest.channels.email import Email
+from ingest.channels.email.account import Account
 from ingest.parsing.mail.unreadable import unreadable_message
 from schemas.errors import Rejected
 
