@@ -1,6 +1,6 @@
 """Reads the entries of a complaint site's feed, each with a stable id. Pure.
 
-channels/complaint.py makes an item of each entry. Source: RFC 4287, RSS 2.0 (feedparser).
+The complaint channel makes an item of each entry. Source: RFC 4287, RSS 2.0 (feedparser).
 """
 
 import calendar
@@ -23,7 +23,7 @@ _MAX_FEED_BYTES = 4 * 1024 * 1024
 _REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,8})|(\d{1,9}));")
 
 
-class Entry(Record, frozen=True, kw_only=True):
+class ComplaintEntry(Record, frozen=True, kw_only=True):
     """A complaint, from a feed or a webhook."""
 
     id: str
@@ -38,7 +38,7 @@ class Entry(Record, frozen=True, kw_only=True):
     thread: str = ""
 
 
-def parse_feed(body: bytes, address: str) -> list[Entry]:
+def parse_feed(body: bytes, address: str) -> list[ComplaintEntry]:
     """Return the entries of a feed; raise Rejected for other bytes."""
     if len(body) > _MAX_FEED_BYTES:
         raise Rejected("body.too_large", f"a feed of {len(body)} bytes")
@@ -57,7 +57,7 @@ def parse_feed(body: bytes, address: str) -> list[Entry]:
     for entry in parsed.entries:
         published, updated = _iso_time(entry, "published"), _iso_time(entry, "updated")
         entries.append(
-            Entry(
+            ComplaintEntry(
                 id=str(entry.get("id") or ""),
                 text=to_text(_html(entry)),
                 title=to_text(str(entry.get("title") or ""), laid_out=False),
@@ -75,7 +75,7 @@ def _html(entry: Any) -> str:
     return str(content[0].get("value") or entry.get("summary") or "")
 
 
-def _with_ids(entries: list[Entry], address: str) -> list[Entry]:
+def _with_ids(entries: list[ComplaintEntry], address: str) -> list[ComplaintEntry]:
     """Return the entries with ids, which are the feed's own, else a link that no other entry has.
 
     Several entries can share a link to the site or to a list. Title and time distinguish those,

@@ -5,6 +5,6 @@ each later version of one.
 Read channel.py first; json_list.py finds the fields of a site's own JSON.
 """
 
-from ingest.channels.complaint.channel import Account, Complaint, Fields, listed
+from ingest.channels.complaint.channel import Complaint
 
-__all__ = ["Account", "Complaint", "Fields", "listed"]
+__all__ = ["Complaint"]

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from ingest.channel import Context, Delivery
-from ingest.channels.complaint import Account, Complaint, Fields
+from ingest.channels.complaint import Complaint
+from ingest.channels.complaint.account import Account, FieldPaths
 from ingest.source import SourceContext
 from ingest.webhook import WebhookContext, WebhookRequest
 from schemas.errors import Rejected, Retry
@@ -97,7 +98,7 @@ async def test_other_sites_sign_in_a_header_of_theirs(form: str) -> None:
 
 
 def test_an_item_is_read_by_the_names_the_site_gives() -> None:
-    names = Fields(
+    names = FieldPaths(
         items="sonuc.liste",
         id="no",
         title="baslik",
@@ -126,10 +127,10 @@ def test_an_item_is_read_by_the_names_the_site_gives() -> None:
             ]
         }
     }
-    from ingest.channels.complaint import listed
+    from ingest.channels.complaint.json_list import list_entries
 
     settings = Account(fields=names, most_stars=10)
-    (entry,) = listed(json.dumps(told).encode(), settings)
+    (entry,) = list_entries(json.dumps(told).encode(), settings)
     import msgspec
 
     made = _parsed(msgspec.json.encode(entry), settings)
@@ -201,7 +202,7 @@ async def test_a_feed_is_asked_with_its_validators_and_a_later_version_is_an_eve
 
 
 async def test_a_json_address_is_followed_page_by_page_and_never_elsewhere(vendor: Vendor) -> None:
-    names = Fields(items="data", next="next")
+    names = FieldPaths(items="data", next="next")
     vendor.says(
         "/api",
         {"data": [item("1")], "next": f"{vendor.url}/api?page=2"},
