@@ -1,13 +1,12 @@
-"""Transcripts that a recogniser keeps: its callback only names them, and they are asked for.
+"""Fetches the transcripts of recognisers whose callbacks only name them.
 
-Before: the calls hook proved a callback. After: the phone channel reads what was fetched like any
-other transcript. Source: assemblyai.com/docs (webhooks, GET /v2/transcript/{id});
+A callback to /v1/hooks/calls becomes a notice, and the phone channel parses the fetched transcript.
+Source: assemblyai.com/docs (webhooks, GET /v2/transcript/{id});
 twilio.com/docs/voice/intelligence (Transcripts, Sentences).
 """
 
 import base64
 import re
-from collections.abc import Mapping
 from typing import Annotated, TypeVar
 from urllib.parse import parse_qsl, quote
 
@@ -19,10 +18,13 @@ from schemas.delays import BUSY_S
 from schemas.errors import Rejected, Retry
 
 T = TypeVar("T")
+
 _ID = re.compile(r"[A-Za-z0-9_-]{2,100}")
-_PAGES = 200
-_WAITING = frozenset({"queued", "in-progress", "in_progress", "new", "processing"})
-_PAUSE_S = 20.0
+_MAX_CALLBACK_BYTES = 64 * 1024  # a longer body is a transcript
+_MAX_PAGES = 200  # each has 1,000 sentences
+_UNFINISHED = frozenset({"queued", "in-progress", "in_progress", "new", "processing"})
+_FAILED = ("failed", "canceled", "error")
+_UNFINISHED_RETRY_S = 20.0
 
 
 class AssemblyAI(Record, frozen=True, kw_only=True):
@@ -59,102 +61,115 @@ class TwilioVoice(Record, frozen=True, kw_only=True):
 
 
 class TranscriptionKeys(Record, frozen=True, kw_only=True):
-    """What a recogniser is asked with."""
+    """The keys that fetch a transcript from its recogniser."""
 
     assemblyai: AssemblyAI = AssemblyAI()
     twilio: TwilioVoice = TwilioVoice()
 
 
-class _Told(Record, frozen=True, kw_only=True):
+class _Callback(Record, frozen=True, kw_only=True):
+    """A call of AssemblyAI or Twilio, or a transcript, which has a text or sentences."""
+
     transcript_id: str = ""
     transcript_sid: str = ""
     text: str | None = None
     sentences: msgspec.Raw | None = None
 
 
-class _Meta(Record, frozen=True, kw_only=True):
+class _PageLinks(Record, frozen=True, kw_only=True):
     next_page_url: str | None = None
 
 
-class _Page(Record, frozen=True, kw_only=True):
+class _SentencePage(Record, frozen=True, kw_only=True):
     sentences: tuple[msgspec.Raw, ...] = ()
-    meta: _Meta = _Meta()
+    meta: _PageLinks = _PageLinks()
 
 
-class _State(Record, frozen=True, kw_only=True):
+class _TranscriptStatus(Record, frozen=True, kw_only=True):
     status: str = ""
 
 
-def named(raw: bytes, keys: TranscriptionKeys) -> str:
-    """Return "vendor:id" of the transcript that a callback names, where the account has the key to
-    ask with; empty otherwise. Pure."""
-    if len(raw) > 64 * 1024:
+def find_reference(raw: bytes, keys: TranscriptionKeys) -> str:
+    """Return `vendor:id` of the transcript that a callback names. Pure.
+
+    Empty for any other body, and for a vendor whose key the account lacks.
+    """
+    if len(raw) > _MAX_CALLBACK_BYTES:
         return ""
     try:
         body = raw.strip()
-        told = (
-            msgspec.json.decode(body, type=_Told)
+        callback = (
+            msgspec.json.decode(body, type=_Callback)
             if body[:1] == b"{"
-            else msgspec.convert(dict(parse_qsl(body.decode("ascii"))), _Told)
+            else msgspec.convert(dict(parse_qsl(body.decode("ascii"))), _Callback)
         )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
         return ""
-    if told.text is not None or told.sentences is not None:
+    if callback.text is not None or callback.sentences is not None:
         return ""
-    if keys.assemblyai.key and _ID.fullmatch(told.transcript_id):
-        return f"assemblyai:{told.transcript_id}"
-    if keys.twilio.auth_token and _ID.fullmatch(told.transcript_sid):
-        return f"twilio:{told.transcript_sid}"
+    if keys.assemblyai.key and _ID.fullmatch(callback.transcript_id):
+        return f"assemblyai:{callback.transcript_id}"
+    if keys.twilio.auth_token and _ID.fullmatch(callback.transcript_sid):
+        return f"twilio:{callback.transcript_sid}"
     return ""
 
 
-async def asked(ref: str, keys: TranscriptionKeys, web: MediaClient) -> bytes:
-    """Return a transcript; raise Retry while it is being made, Rejected when there is none."""
-    vendor, _, name = ref.partition(":")
+async def fetch_transcript(reference: str, keys: TranscriptionKeys, web: MediaClient) -> bytes:
+    """Return a transcript as its recogniser's format has it.
+
+    Raises Retry while the recogniser works on it, and Rejected when it failed.
+    """
+    vendor, _, transcript_id = reference.partition(":")
     if vendor == "assemblyai":
-        api = keys.assemblyai.api.rstrip("/")
-        secret = {"authorization": keys.assemblyai.key}
-        raw = await web.get(f"{api}/v2/transcript/{quote(name)}", own=api, secret=secret)
-        _ready(raw)
-        return raw
-    return await _twilio(name, keys.twilio, web)
+        return await _fetch_from_assemblyai(transcript_id, keys.assemblyai, web)
+    return await _fetch_from_twilio(transcript_id, keys.twilio, web)
 
 
-async def _twilio(name: str, told: TwilioVoice, web: MediaClient) -> bytes:
-    """Return a transcript with its sentences in one, as the reader of Twilio's form takes it."""
-    api = told.api.rstrip("/")
-    pair = f"{told.account_sid}:{told.auth_token}".encode()
+async def _fetch_from_assemblyai(
+    transcript_id: str, settings: AssemblyAI, web: MediaClient
+) -> bytes:
+    api = settings.api.rstrip("/")
+    url = f"{api}/v2/transcript/{quote(transcript_id)}"
+    raw = await web.get(url, own=api, secret={"authorization": settings.key})
+    _final_status(raw)
+    return raw
+
+
+async def _fetch_from_twilio(sid: str, settings: TwilioVoice, web: MediaClient) -> bytes:
+    """Return a transcript with the sentences of all its pages, as one JSON object."""
+    api = settings.api.rstrip("/")
+    pair = f"{settings.account_sid}:{settings.auth_token}".encode()
     secret = {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
-    raw = await web.get(f"{api}/v2/Transcripts/{quote(name)}", own=api, secret=secret)
-    status = _ready(raw)
-    if status in ("failed", "canceled", "error"):
+    raw = await web.get(f"{api}/v2/Transcripts/{quote(sid)}", own=api, secret=secret)
+    status = _final_status(raw)
+    if status in _FAILED:
         raise Rejected("call.failed", f"Twilio could not transcribe it: {status}")
     sentences: list[msgspec.Raw] = []
-    url = f"{api}/v2/Transcripts/{quote(name)}/Sentences?PageSize=1000"
-    for _ in range(_PAGES):
-        page = _read(_Page, await web.get(url, own=api, secret=secret))
+    url = f"{api}/v2/Transcripts/{quote(sid)}/Sentences?PageSize=1000"
+    for _ in range(_MAX_PAGES):
+        page = _decode_answer(_SentencePage, await web.get(url, own=api, secret=secret))
         sentences += page.sentences
         url = page.meta.next_page_url or ""
         if not url:
             break
         if not url.startswith(api + "/"):
-            raise Rejected("media.refused", "the next page lies with somebody else")
+            raise Rejected("media.refused", "the next page is not at Twilio")
     else:
-        raise Rejected("media.too_large", f"more than {_PAGES} pages of sentences")
-    whole: Mapping[str, object] = {**_read(dict[str, msgspec.Raw], raw), "sentences": sentences}
-    return msgspec.json.encode(whole)
+        raise Rejected("media.too_large", f"more than {_MAX_PAGES} pages of sentences")
+    fields = _decode_answer(dict[str, msgspec.Raw], raw)
+    return msgspec.json.encode({**fields, "sentences": sentences})
 
 
-def _ready(raw: bytes) -> str:
-    """Return the status of a transcript; raise Retry while there is none yet."""
-    status = _read(_State, raw).status.lower()
-    if status in _WAITING:
-        raise Retry(_PAUSE_S, f"the transcript is {status}")
+def _final_status(raw: bytes) -> str:
+    """Return the status of a transcript; raise Retry while the recogniser works on it."""
+    status = _decode_answer(_TranscriptStatus, raw).status.lower()
+    if status in _UNFINISHED:
+        raise Retry(_UNFINISHED_RETRY_S, f"the transcript is {status}")
     return status
 
 
-def _read(kind: type[T], raw: bytes) -> T:
-    """Return what was answered; an answer that can't be read may be better the next time."""
+def _decode_answer(kind: type[T], raw: bytes) -> T:
+    """Return a recogniser's answer; raise Retry, because the next answer may be well-formed."""
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from ingest.channel import Context, Delivery
-from ingest.channels.phone import Account, Phone
+from ingest.channels.phone import Phone
+from ingest.channels.phone.account import Account
 from ingest.intake.media import fetch_content
 from ingest.vendors.transcription_apis import AssemblyAI, TwilioVoice
 from runtime.http.public_client import PublicClient

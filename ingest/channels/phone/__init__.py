@@ -5,6 +5,6 @@ with the turns of the call.
 Read channel.py first, then parser.py; folder.py watches a folder.
 """
 
-from ingest.channels.phone.channel import Account, Phone
+from ingest.channels.phone.channel import Phone
 
-__all__ = ["Account", "Phone"]
+__all__ = ["Phone"]

@@ -1,7 +1,7 @@
 """The common form of a call's transcript, before the roles of its speakers are certain. Pure.
 
-The parser of a vendor's format makes it, roles.py sets the roles, and ingest/channels/phone.py
-makes a message of it.
+The parser of a vendor's format makes it, roles.py sets the roles, and the phone channel
+makes a Message of it.
 """
 
 import math

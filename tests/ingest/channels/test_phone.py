@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.channel import Context, Delivery
-from ingest.channels.phone import Account, Phone
+from ingest.channels.phone import Phone
+from ingest.channels.phone.account import Account
 from ingest.parsing.phone_numbers import e164
 from ingest.source import SourceContext
 from ingest.webhook import WebhookContext, WebhookRequest

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from ingest.channel import Context, Delivery
-from ingest.channels.phone import Account, Phone
+from ingest.channels.phone import Phone
+from ingest.channels.phone.account import Account
 from ingest.intake.inventory import inventories
 from ingest.source import ListsInventory, SourceContext
 from ingest.sources.s3 import MAX_OBJECT_BYTES, BucketSource, WatchedBucket

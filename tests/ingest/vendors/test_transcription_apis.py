@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from ingest.channel import Context, Delivery
-from ingest.channels.phone import Account, Phone
+from ingest.channels.phone import Phone
+from ingest.channels.phone.account import Account
 from ingest.intake.media import LONG_PATIENCE, PATIENCE
-from ingest.vendors.transcription_apis import AssemblyAI, TwilioVoice, named
+from ingest.vendors.transcription_apis import AssemblyAI, TwilioVoice, find_reference
 from runtime.http.public_client import PublicClient
 from schemas.errors import Rejected, Retry
 from tests.support.json_body import JsonBody
@@ -97,7 +98,7 @@ async def test_a_next_page_elsewhere_gets_neither_a_visit_nor_the_token(
             "/v2/Transcripts/GT1/Sentences",
             {"sentences": [], "meta": {"next_page_url": f"{other.url}/x"}},
         )
-        with pytest.raises(Rejected, match="somebody else"):
+        with pytest.raises(Rejected, match="not at Twilio"):
             await resolve(TWILIO_NOTICE, phone_account(vendor), web)
         assert other.requests == []
     finally:
@@ -135,11 +136,11 @@ async def test_a_transcript_that_may_still_come_has_a_day(
 
 def test_a_notice_counts_only_with_the_key_of_its_service() -> None:
     full = Account(assemblyai=AssemblyAI(key="k"), twilio=TwilioVoice(auth_token="t"))
-    assert named(ASSEMBLYAI_NOTICE, full) == "assemblyai:t-1"
-    assert named(TWILIO_NOTICE, full) == "twilio:GT1"
-    assert named(b"account_sid=AC1&transcript_sid=GT1", full) == "twilio:GT1"
+    assert find_reference(ASSEMBLYAI_NOTICE, full) == "assemblyai:t-1"
+    assert find_reference(TWILIO_NOTICE, full) == "twilio:GT1"
+    assert find_reference(b"account_sid=AC1&transcript_sid=GT1", full) == "twilio:GT1"
     for raw in (ASSEMBLYAI_NOTICE, TWILIO_NOTICE):
-        assert named(raw, Account()) == ""
+        assert find_reference(raw, Account()) == ""
         with pytest.raises(Rejected) as error:
             Phone().parse(
                 Delivery(raw=raw, account="a", received_at=SAMPLED_AT), Context(brand="b")
@@ -155,4 +156,4 @@ def test_a_notice_counts_only_with_the_key_of_its_service() -> None:
         b'{"transcript_id":"t","text":"Merhaba"}',
         b'{"transcript_sid":7}',
     ):
-        assert named(raw, full) == ""
+        assert find_reference(raw, full) == ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.channels.phone import Account
+from ingest.channels.phone.account import Account
 from ingest.vendors.transcription_apis import TwilioVoice
 from ingest.webhook import WebhookContext, WebhookRequest
 from ingest.webhooks.calls import Calls
