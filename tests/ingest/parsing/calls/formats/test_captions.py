@@ -5,6 +5,7 @@ import pytest
 from ingest.parsing.calls.detection import parse_transcript
 from ingest.parsing.calls.formats import captions, plain_text
 from ingest.parsing.calls.transcript import Utterance, merge_utterances, parse_number
+from tests.support.calls import parse_call, spoken_by, timed_turns
 
 CUE = "WEBVTT\n\n00:01.000 --> 00:04.000\n"
 
@@ -109,3 +110,67 @@ def test_a_vendors_odd_json_loses_no_words(raw: str) -> None:
 def test_an_invented_sentence_comes_back_by_no_other_way() -> None:
     raw = b'{"text":"Altyaz\xc4\xb1 M.K.","segments":[{"text":"Altyaz\xc4\xb1 M.K."}]}'
     assert parse_transcript(raw).turns == []
+
+
+VTT = """\ufeffWEBVTT - Destek
+X-TIMESTAMP-MAP=0
+
+STYLE
+::cue { color: red }
+
+NOTE not a cue
+at all
+
+1
+00:00.100 --> 00:00.900 align:start
+<v.loud Müşteri Temsilcisi>Buyurun</v>
+
+00:00:02.500 --> 00:00:04.000
+<v Müşteri>Kargom <i>gel&shy;medi</i> &amp; <00:03.000>bitti
+00:05.000 --> 00:06.000
+<v Müşteri Temsilcisi>Ne zaman?<v Müşteri>Dün"""
+
+
+def test_webvtt_is_read_with_its_voices_and_without_its_tags() -> None:
+    message = parse_call(VTT)
+    assert timed_turns(message) == [
+        ("agent", 0.1, 0.9, "Buyurun"),
+        ("customer", 2.5, 4.0, "Kargom gel\xadmedi & bitti"),
+        ("agent", 5.0, 6.0, "Ne zaman?"),
+        ("customer", 5.0, 6.0, "Dün"),
+    ]
+    assert message.repaired == ()
+
+
+SRT = """1
+00:00:02,500 --> 00:00:04,00
+Müşteri: Kargom
+
+gelmedi
+
+2
+0:00:00.1 --> 00:00:00,9 X1:1
+<i>Temsilci: {\\an8}Buyurun</i>
+"""
+
+
+@pytest.mark.parametrize(
+    "codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1254"]
+)
+def test_srt_is_read_in_every_charset_and_put_in_order(codec: str) -> None:
+    message = parse_call(SRT.encode(codec))
+    assert timed_turns(message) == [
+        ("agent", 0.1, 0.9, "Buyurun"),
+        ("customer", 2.5, 4.0, "Kargom gelmedi"),
+    ]
+    assert "cue.order" in message.repaired
+
+
+def test_roll_up_captions_are_read_once() -> None:
+    pairs = [("bir", "iki"), ("iki", "üç"), ("üç", "dört")]
+    cues = [
+        f"00:0{second}.000 --> 00:0{second + 1}.000\n{upper}\n{lower}"
+        for second, (upper, lower) in enumerate(pairs)
+    ]
+    message = parse_call("\n\n".join(["WEBVTT", *cues]))
+    assert [text for _, text in spoken_by(message)] == ["bir\niki", "üç", "dört"]
