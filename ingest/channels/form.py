@@ -1,9 +1,8 @@
-"""The contact form: its fields, its flaws, and the signs that a machine filled it in.
+"""The contact form, with the flaws of its fields and the signs that a machine filled it in.
 
-Before: ingest/door/contact_form.py serves the page and takes its POST. After: accept publishes, and
-the page shows the receipt once the message is safe. A form carries the signed time at which it was
-shown. The form never refuses a person's text for good. It names a missing field beside that field,
-lets a quick sender wait, and asks a suspected machine to send once more.
+ingest/door/contact_form.py shows the form and takes it. A form carries the signed time at which it
+was shown. No text of a person is refused for good: the form names a missing field, lets a quick
+sender wait, and asks a suspected machine to send once more.
 """
 
 import hashlib
@@ -18,20 +17,24 @@ import msgspec
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.files import detect_type, is_bomb
 from ingest.parsing.phone_numbers import e164
-from ingest.vendors.form_data import FormFile, first, multipart
+from ingest.vendors.form_data import FormFile, first_text, read_multipart
 from schemas.account_fields import Brand
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Attachment, Handle, Party
 
-SOONEST = timedelta(seconds=3)
-"""Nobody fills in a form faster. A faster sender waits for the rest of this time."""
-LONGEST = timedelta(hours=24)
 MAX_TEXT_CHARS = 100_000
+
+_MIN_FILLING_S = 3.0  # no person fills in a form faster, and a faster sender waits for the rest
+_MAX_STAMP_AGE = timedelta(hours=24)  # a page that stays open overnight
 _MAX_NAME_CHARS = 200
 _MAX_SUBJECT_CHARS = 300
-_MAIL = re.compile(r"^[^@\s<>,;]{1,64}@[^@\s<>,;]{1,255}$")
-_MOST_FILES = 10
+_MAX_FILES = 10
+_MAX_FILE_NAME_CHARS = 200
+_ID_DIGITS = 32  # 128 bits of a hash
+_MAIL_ADDRESS = re.compile(r"^[^@\s<>,;]{1,64}@[^@\s<>,;]{1,255}$")
+_CONFIRMED = "c"
+"""The end of the time in a stamp whose form was shown a second time."""
 
 Doubt = Literal["hidden_field", "false_stamp", "too_old"]
 Field = Literal["text", "email", "phone"]
@@ -51,7 +54,7 @@ class Account(Record, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Filled:
+class SentForm:
     """A sent form, its texts without spaces around them. `website` is the hidden field."""
 
     stamp: str = ""
@@ -71,7 +74,7 @@ class Filled:
             flaws["text"] = "text_missing"
         elif len(self.text) > MAX_TEXT_CHARS:
             flaws["text"] = "text_too_long"
-        if self.email and not _MAIL.match(self.email):
+        if self.email and not _MAIL_ADDRESS.match(self.email):
             flaws["email"] = "email_wrong"
         if self.phone and not e164(self.phone, "TR"):
             flaws["phone"] = "phone_wrong"
@@ -104,44 +107,54 @@ class Form:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one form: its content type, a line end, and the body."""
-        form = read(delivery.raw)
+        form = read_form(delivery.raw)
         for field, flaw in form.flaws().items():
             raise Rejected("form.malformed", f"{_SENTENCES[flaw]} - at `$.{field}`")
-        attachments, kept = _attach(form.files)
-        parts = (form.stamp, form.email, form.phone, form.text, *(a.sha256 for a in attachments))
-        native = hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
-        more = len([f for f in form.files if f.data]) > _MOST_FILES
+        files = [file for file in form.files[:_MAX_FILES] if file.data]
+        attachments = tuple(_describe_file(file) for file in files)
+        native_id = _native_id(form, attachments)
+        too_many = sum(1 for file in form.files if file.data) > _MAX_FILES
         return Parsed(
             message=build_message(
                 "form",
                 delivery,
                 context,
-                native_id=native,
-                root=native,
+                native_id=native_id,
+                root=native_id,
                 kind="form",
                 text=form.text,
                 subject=form.subject[:_MAX_SUBJECT_CHARS],
-                sender=_sender(form),
-                repaired=("attachment.too_many",) if more else (),
+                sender=_build_sender(form),
+                repaired=("attachment.too_many",) if too_many else (),
                 attachments=attachments,
                 reply_to=form.email.lower() or None,
             ),
-            files=kept,
+            files=tuple(
+                file.data
+                for file, attachment in zip(files, attachments, strict=True)
+                if not attachment.refused
+            ),
         )
 
 
-def read(raw: bytes) -> Filled:
+def read_form(raw: bytes) -> SentForm:
     """Return a form from its content type, a line end, and the body; raise Rejected."""
-    kind, _, body = raw.partition(b"\n")
-    fields, files = multipart(kind.decode("latin-1"), body)
-    values = {
-        name: first(fields, name).replace("\r\n", "\n").strip()
+    content_type, _, body = raw.partition(b"\n")
+    fields, files = read_multipart(content_type.decode("latin-1"), body)
+    texts = {
+        name: first_text(fields, name).replace("\r\n", "\n").strip()
         for name in ("stamp", "website", "name", "email", "phone", "subject", "text", "language")
     }
-    return Filled(**values, files=tuple(files))
+    return SentForm(**texts, files=tuple(files))
 
 
-def _sender(form: Filled) -> Party:
+def _native_id(form: SentForm, attachments: tuple[Attachment, ...]) -> str:
+    """Return the id of a form, the same when its sender sends it twice."""
+    values = (form.stamp, form.email, form.phone, form.text, *(a.sha256 for a in attachments))
+    return hashlib.sha256("\n".join(values).encode("utf-8", "replace")).hexdigest()[:_ID_DIGITS]
+
+
+def _build_sender(form: SentForm) -> Party:
     handles = []
     if form.email:
         handles.append(Handle(kind="email", value=form.email.lower()))
@@ -151,44 +164,31 @@ def _sender(form: Filled) -> Party:
     return Party(name=form.name[:_MAX_NAME_CHARS], handles=tuple(handles))
 
 
-def _attach(files: tuple[FormFile, ...]) -> tuple[tuple[Attachment, ...], tuple[bytes, ...]]:
-    made: list[Attachment] = []
-    kept: list[bytes] = []
-    for file in files[:_MOST_FILES]:
-        if not file.data:
-            continue
-        refused = "it would burst" if is_bomb(file.data) else ""
-        made.append(
-            Attachment(
-                name=file.filename[:200] or "file",
-                type=detect_type(file.data, file.type),
-                size=len(file.data),
-                sha256=hashlib.sha256(file.data).hexdigest(),
-                refused=refused,
-            )
-        )
-        if not refused:
-            kept.append(file.data)
-    return tuple(made), tuple(kept)
+def _describe_file(file: FormFile) -> Attachment:
+    return Attachment(
+        name=file.filename[:_MAX_FILE_NAME_CHARS] or "file",
+        type=detect_type(file.data, file.type),
+        size=len(file.data),
+        sha256=hashlib.sha256(file.data).hexdigest(),
+        refused="it would burst" if is_bomb(file.data) else "",
+    )
 
 
-_CONFIRMED = "c"
-
-
-def stamped(key: bytes, account: str, now: datetime, *, confirmed: bool = False) -> str:
+def make_stamp(key: bytes, account: str, now: datetime, *, confirmed: bool = False) -> str:
     """Return the signed time of a form that is shown now.
 
-    A `confirmed` form was shown a second time because a browser had filled in its hidden field.
+    A `confirmed` form was shown a second time because a browser filled in its hidden field.
     """
     shown = f"{int(now.timestamp())}{_CONFIRMED if confirmed else ''}"
     return f"{shown}.{_sign(key, account, shown)}"
 
 
 def _sign(key: bytes, account: str, shown: str) -> str:
-    return hmac.new(key, f"form.{account}.{shown}".encode(), hashlib.sha256).hexdigest()[:32]
+    text = f"form.{account}.{shown}".encode()
+    return hmac.new(key, text, hashlib.sha256).hexdigest()[:_ID_DIGITS]
 
 
-def doubt(form: Filled, key: bytes, account: str, now: datetime) -> Doubt | None:
+def find_doubt(form: SentForm, key: bytes, account: str, now: datetime) -> Doubt | None:
     """Return the reason to ask for the form once more; None when it can be taken."""
     shown, _, signature = form.stamp.partition(".")
     seconds = shown.removesuffix(_CONFIRMED)
@@ -199,12 +199,11 @@ def doubt(form: Filled, key: bytes, account: str, now: datetime) -> Doubt | None
         return "hidden_field" if form.website else "false_stamp"
     if form.website and not shown.endswith(_CONFIRMED):
         return "hidden_field"
-    return "too_old" if now.timestamp() - int(seconds) > LONGEST.total_seconds() else None
+    age_s = now.timestamp() - int(seconds)
+    return "too_old" if age_s > _MAX_STAMP_AGE.total_seconds() else None
 
 
-def wait_s(form: Filled, now: datetime) -> float:
+def seconds_to_wait(form: SentForm, now: datetime) -> float:
     """Return the seconds that a quick sender has to wait; the stamp is already verified."""
-    seconds = int(form.stamp.partition(".")[0].removesuffix(_CONFIRMED))
-    return min(
-        SOONEST.total_seconds(), max(0.0, seconds + SOONEST.total_seconds() - now.timestamp())
-    )
+    shown_at = int(form.stamp.partition(".")[0].removesuffix(_CONFIRMED))
+    return min(_MIN_FILLING_S, max(0.0, shown_at + _MIN_FILLING_S - now.timestamp()))

@@ -14,7 +14,7 @@ import msgspec
 from ingest.channel import Context, Delivery, HintKind, Media, MediaClient, Parsed, build_message
 from ingest.parsing.json_values import decode_json
 from ingest.vendors import twilio_signature
-from ingest.vendors.form_data import fields
+from ingest.vendors.form_data import read_fields
 from ingest.webhook import (
     MIB,
     WebhookContext,
@@ -104,7 +104,7 @@ class Twilio:
             body=body,
             headers={"content-type": "application/x-www-form-urlencoded"},
         )
-        return _taken({k: v[-1].decode("utf-8", "replace") for k, v in fields(call).items()})
+        return _taken({k: v[-1].decode("utf-8", "replace") for k, v in read_fields(call).items()})
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message in one form."""

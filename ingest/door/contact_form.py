@@ -46,7 +46,7 @@ class FormDoor:
         try:
             body = await server.read_body(request, self.max_body)
             raw = kind.encode("latin-1", "replace") + b"\n" + body
-            filled = await asyncio.to_thread(form.read, raw)
+            filled = await asyncio.to_thread(form.read_form, raw)
         except Rejected as error:
             too_large = error.code == "body.too_large"
             page = FormPage(language=language, notice="too_large" if too_large else "unreadable")
@@ -61,7 +61,7 @@ class FormDoor:
     ) -> Response:
         """Take a filled-in form, or show it again with the reason."""
         filled, now = page.filled, self.ingest.clock.now()
-        doubt = form.doubt(filled, self.key, account, now)
+        doubt = form.find_doubt(filled, self.key, account, now)
         if doubt is not None:
             metrics.count("santral_deliveries_ignored_total", hook="form", reason=doubt)
             notice: Notice = "confirm" if doubt == "hidden_field" else "stale"
@@ -69,7 +69,7 @@ class FormDoor:
             return self._show(account, settings, again, 400, confirmed=doubt == "hidden_field")
         if flaws := filled.flaws():
             return self._show(account, settings, replace(page, flaws=flaws), 400, filled.stamp)
-        await self.pause(form.wait_s(filled, now))
+        await self.pause(form.seconds_to_wait(filled, now))
         delivery = Delivery(raw=raw, account=account, received_at=now, traceparent=traceparent)
         try:
             identifier = await self._identify(delivery, settings)
@@ -105,6 +105,6 @@ class FormDoor:
     ) -> Response:
         """Return the form with the person's entries, and with a valid stamp: nobody waits twice."""
         now = self.ingest.clock.now()
-        stamp = stamp or form.stamped(self.key, account, now, confirmed=confirmed)
+        stamp = stamp or form.make_stamp(self.key, account, now, confirmed=confirmed)
         shown = public_pages.form_page(account, settings, page, stamp)
         return public_pages.respond(shown, settings.origins, code)

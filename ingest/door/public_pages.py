@@ -13,7 +13,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest.channels.form import Account, Field, Filled, Flaw
+from ingest.channels.form import Account, Field, Flaw, SentForm
 from ingest.door.public_texts import TEXTS
 
 Language = Literal["tr", "en"]
@@ -30,7 +30,7 @@ class FormPage:
     """A form as the page shows it: the entries, their flaws, and a notice above them."""
 
     language: Language
-    filled: Filled = field(default_factory=Filled)
+    filled: SentForm = field(default_factory=SentForm)
     flaws: Mapping[Field, Flaw] = field(default_factory=dict)
     notice: Notice = ""
 

@@ -9,12 +9,12 @@ import hmac
 from hashlib import sha1, sha256
 
 from ingest.parsing.json_values import split_url
-from ingest.vendors.form_data import Fields, fields
+from ingest.vendors.form_data import FormFields, read_fields
 from ingest.webhook import WebhookRequest
 from schemas.errors import Rejected
 
 
-def prove(request: WebhookRequest, token: str, configured: str) -> Fields:
+def prove(request: WebhookRequest, token: str, configured: str) -> FormFields:
     """Return the form of a call; raise Rejected(signature.*) unless it is Twilio's.
 
     `configured` is the address as it stands in Twilio's console; empty takes that of the call.
@@ -23,7 +23,7 @@ def prove(request: WebhookRequest, token: str, configured: str) -> Fields:
     if not told:
         raise Rejected("signature.missing", "no X-Twilio-Signature")
     form = "json" not in request.headers.get("content-type", "")
-    found = fields(request) if form and request.body else {}
+    found = read_fields(request) if form and request.body else {}
     if not any(_signed(token, url, found, told) for url in _addresses(request, configured)):
         raise Rejected(
             "signature.wrong",
@@ -60,7 +60,7 @@ def _addresses(request: WebhookRequest, configured: str) -> list[str]:
     return made
 
 
-def _signed(token: str, url: str, found: Fields, told: str) -> bool:
+def _signed(token: str, url: str, found: FormFields, told: str) -> bool:
     """Say whether that is the mark of this address with these fields, sorted, each value once."""
     data = url.encode("utf-8", "replace")
     for name in sorted(found):

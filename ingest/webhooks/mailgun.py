@@ -15,7 +15,7 @@ import msgspec
 
 from ingest.channel import AccountSettings
 from ingest.parsing.mail.smtp_envelope import with_envelope
-from ingest.vendors.form_data import fields, first, last
+from ingest.vendors.form_data import first_text, last_text, read_fields
 from ingest.webhook import (
     MIB,
     Settings,
@@ -69,8 +69,8 @@ class Mailgun:
     ) -> WebhookResult:
         """Return the raw mail of a route's call."""
         key = require_secret(settings.mailgun_key, "mailgun_key", "[channels.email.ACCOUNT]")
-        form = fields(request)
-        stamp, token, signature = (last(form, n) for n in ("timestamp", "token", "signature"))
+        form = read_fields(request)
+        stamp, token, signature = (last_text(form, n) for n in ("timestamp", "token", "signature"))
         if not (stamp and token and signature):
             raise Rejected("signature.missing", "no timestamp, token and signature in the form")
         if not hmac_matches(key, signature, stamp.encode(), token.encode()):
@@ -79,7 +79,7 @@ class Mailgun:
         raw = form.get("body-mime", [b""])[0]
         if not raw:
             raise Retry(SETUP_PROBLEM_S, "no body-mime: the route's URL must end in /mime")
-        mail = with_envelope(raw, first(form, "sender"), first(form, "recipient"))
+        mail = with_envelope(raw, first_text(form, "sender"), first_text(form, "recipient"))
         await _check_token(token, stamp, mail, settings.mailgun_window, context)
         context.report_proven()
         if token in self._used:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from ingest.channel import AccountSettings
 from ingest.parsing.mail.smtp_envelope import with_envelope
-from ingest.vendors.form_data import fields, first
+from ingest.vendors.form_data import first_text, read_fields
 from ingest.webhook import (
     MIB,
     Settings,
@@ -77,14 +77,14 @@ class Sendgrid:
         _verify(key, signature, stamp.encode() + request.body)
         check_timestamp(stamp, context.now, WINDOW, "timestamp")
         context.report_proven()
-        form = fields(request)
+        form = read_fields(request)
         raw = form.get("email", [b""])[0]
         if not raw:
             raise Retry(
                 SETUP_PROBLEM_S, 'no field `email`: switch on "POST the raw, full MIME message"'
             )
         try:
-            envelope = msgspec.json.decode(first(form, "envelope") or "{}", type=_Envelope)
+            envelope = msgspec.json.decode(first_text(form, "envelope") or "{}", type=_Envelope)
         except msgspec.DecodeError:
             envelope = _Envelope()
         to = envelope.to[0] if envelope.to else ""

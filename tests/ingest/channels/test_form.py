@@ -1,70 +1,85 @@
-"""The contact form: what a person fills in, and what gives a machine away."""
+"""The contact form: the message of a form, its flaws, and the signs of a machine."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ingest.channel import Context, Delivery, Parsed
-from ingest.channels.form import Account, Form, doubt, read, stamped, wait_s
+from ingest.channels.form import Account, Form, find_doubt, make_stamp, read_form, seconds_to_wait
 from ingest.door.public_pages import FormPage, form_page
 from schemas.errors import Rejected
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 KEY = b"k"
-STAMP = stamped(KEY, "a", NOW - timedelta(minutes=1))
+STAMP = make_stamp(KEY, "a", NOW - timedelta(minutes=1))
+CONFIRMED = make_stamp(KEY, "a", NOW - timedelta(minutes=1), confirmed=True)
+FIELDS = {
+    "stamp": STAMP,
+    "website": "",
+    "name": "Ayşe",
+    "email": "Ayse@ornek.example",
+    "phone": "",
+    "subject": "Fatura",
+    "text": "Faturam yanlış\r\ngeldi",
+}
 
 
-def filled(files: tuple[tuple[str, bytes], ...] = (), **fields: str) -> bytes:
-    told = {
-        "stamp": STAMP,
-        "website": "",
-        "name": "Ayşe",
-        "email": "Ayse@ornek.example",
-        "phone": "",
-        "subject": "Fatura",
-        "text": "Faturam yanlış\r\ngeldi",
-    } | fields
+def encode_form(files: tuple[tuple[str, bytes], ...] = (), **fields: str) -> bytes:
+    """Return a sent form with these files and fields; FIELDS has the other fields."""
     parts = [
-        f'--B\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode()
-        for k, v in told.items()
+        f'--B\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in (FIELDS | fields).items()
     ]
-    parts += [
-        f'--B\r\nContent-Disposition: form-data; name="files"; filename="{n}"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode()
-        + d
-        + b"\r\n"
-        for n, d in files
-    ]
+    for filename, data in files:
+        head = (
+            f'--B\r\nContent-Disposition: form-data; name="files"; filename="{filename}"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        )
+        parts.append(head.encode() + data + b"\r\n")
     return b"multipart/form-data; boundary=B\n" + b"".join(parts) + b"--B--\r\n"
 
 
-def _parsed(raw: bytes) -> Parsed:
-    return Form().parse(
-        Delivery(raw=raw, account="a", received_at=NOW), Context(brand="d", settings=Account())
-    )
+def _parse(raw: bytes) -> Parsed:
+    delivery = Delivery(raw=raw, account="a", received_at=NOW)
+    return Form().parse(delivery, Context(brand="d", settings=Account()))
 
 
-def test_words_person_and_files_are_taken() -> None:
-    made = _parsed(filled((("fatura.pdf", b"%PDF-1.4 x"), ("", b"")), phone="0532 111 22 33"))
-    message = made.message
-    assert (message.text, message.subject, message.kind) == (
-        "Faturam yanlış\ngeldi",
-        "Fatura",
-        "form",
-    )
-    assert [h.value for h in message.sender.handles] == ["ayse@ornek.example", "+905321112233"]
+def test_a_form_gives_its_text_and_its_person() -> None:
+    message = _parse(encode_form(phone="0532 111 22 33")).message
+    assert message.text == "Faturam yanlış\ngeldi"
+    assert (message.subject, message.kind) == ("Fatura", "form")
+    handles = [handle.value for handle in message.sender.handles]
+    assert handles == ["ayse@ornek.example", "+905321112233"]
     assert message.reply_to == "ayse@ornek.example"
-    assert [(a.name, a.type) for a in message.attachments] == [("fatura.pdf", "application/pdf")]
-    assert made.files == (b"%PDF-1.4 x",)
-    assert _parsed(filled()).message.id == _parsed(filled()).message.id, (
-        "pressed twice is one message"
-    )
-    assert _parsed(filled()).message.id != _parsed(filled(text="başka")).message.id
-    one, other = (_parsed(filled((("a.txt", d),))).message for d in (b"bir", b"iki"))
-    assert one.id != other.id, "the same words with another file"
+
+
+def test_a_file_is_attached_and_an_empty_one_is_not() -> None:
+    parsed = _parse(encode_form((("fatura.pdf", b"%PDF-1.4 x"), ("", b""))))
+    files = [(attachment.name, attachment.type) for attachment in parsed.message.attachments]
+    assert files == [("fatura.pdf", "application/pdf")]
+    assert parsed.files == (b"%PDF-1.4 x",)
+
+
+def test_a_form_that_is_sent_twice_is_one_message() -> None:
+    first, again = (_parse(encode_form()).message for _ in range(2))
+    assert first.id == again.id
+
+
+def test_another_text_or_another_file_is_another_message() -> None:
+    ids = {
+        _parse(raw).message.id
+        for raw in (
+            encode_form(),
+            encode_form(text="başka"),
+            encode_form((("a.txt", b"bir"),)),
+            encode_form((("a.txt", b"iki"),)),
+        )
+    }
+    assert len(ids) == 4
 
 
 @pytest.mark.parametrize(
-    ("told", "number"),
+    ("written", "number"),
     [
         ("0532 111 22 33", "+905321112233"),
         ("+49 30 1234567", "+49301234567"),
@@ -73,22 +88,26 @@ def test_words_person_and_files_are_taken() -> None:
         ("5321112233", "+905321112233"),
     ],
 )
-def test_a_number_is_read_as_people_write_it(told: str, number: str) -> None:
-    made = _parsed(filled(email="", phone=told)).message
-    assert [h.value for h in made.sender.handles] == [number]
-    assert made.reply_to is None
+def test_a_number_is_read_as_people_write_it(written: str, number: str) -> None:
+    message = _parse(encode_form(email="", phone=written)).message
+    assert [handle.value for handle in message.sender.handles] == [number]
+    assert message.reply_to is None
 
 
-def test_more_files_than_are_taken_are_said_and_more_parts_refused() -> None:
-    made = _parsed(filled(tuple((f"{n}.txt", b"x%d" % n) for n in range(12)))).message
-    assert len(made.attachments) == 10
-    assert "attachment.too_many" in made.repaired
+def test_ten_files_are_attached_and_the_message_records_that_there_were_more() -> None:
+    files = tuple((f"{number}.txt", b"x%d" % number) for number in range(12))
+    message = _parse(encode_form(files)).message
+    assert len(message.attachments) == 10
+    assert "attachment.too_many" in message.repaired
+
+
+def test_a_form_with_hundreds_of_files_is_rejected() -> None:
     with pytest.raises(Rejected, match="500 parts"):
-        _parsed(filled(tuple((f"{n}.txt", b"x") for n in range(600))))
+        _parse(encode_form(tuple((f"{number}.txt", b"x") for number in range(600))))
 
 
 @pytest.mark.parametrize(
-    ("more", "what"),
+    ("fields", "reason"),
     [
         ({"text": " "}, "nothing is written"),
         ({"email": "", "phone": "12"}, "not a phone number"),
@@ -98,16 +117,15 @@ def test_more_files_than_are_taken_are_said_and_more_parts_refused() -> None:
         ({"text": "x" * 100_001}, "longer than"),
     ],
 )
-def test_what_can_not_be_answered_is_told(more: dict[str, str], what: str) -> None:
-    with pytest.raises(Rejected, match=what):
-        _parsed(filled(**more))
-
-
-CONFIRMED = stamped(KEY, "a", NOW - timedelta(minutes=1), confirmed=True)
+def test_an_incomplete_form_is_rejected_with_the_reason(
+    fields: dict[str, str], reason: str
+) -> None:
+    with pytest.raises(Rejected, match=reason):
+        _parse(encode_form(**fields))
 
 
 @pytest.mark.parametrize(
-    ("more", "now", "why"),
+    ("fields", "now", "doubt"),
     [
         ({}, NOW, None),
         ({"website": "http://spam"}, NOW, "hidden_field"),
@@ -118,26 +136,36 @@ CONFIRMED = stamped(KEY, "a", NOW - timedelta(minutes=1), confirmed=True)
         ({"stamp": CONFIRMED, "website": "x"}, NOW, None),
     ],
 )
-def test_what_looks_like_a_machines_is_to_be_confirmed(
-    more: dict[str, str], now: datetime, why: str | None
+def test_a_suspected_machine_has_to_confirm(
+    fields: dict[str, str], now: datetime, doubt: str | None
 ) -> None:
-    assert doubt(read(filled(**more)), KEY, "a", now) == why
-    assert doubt(read(filled()), KEY, "b", NOW) == "false_stamp", "a stamp is one form's"
+    assert find_doubt(read_form(encode_form(**fields)), KEY, "a", now) == doubt
 
 
-@pytest.mark.parametrize(("age", "waits"), [(0, 3), (1, 2), (2.5, 0.5), (3, 0), (3600, 0), (-9, 3)])
-def test_a_quick_sender_waits_for_the_rest_of_three_seconds(age: float, waits: float) -> None:
-    form = read(filled(stamp=stamped(KEY, "a", NOW)))
-    assert wait_s(form, NOW + timedelta(seconds=age)) == pytest.approx(waits)
+def test_the_stamp_of_another_form_is_false() -> None:
+    assert find_doubt(read_form(encode_form()), KEY, "b", NOW) == "false_stamp"
 
 
-def test_the_page_speaks_both_languages_and_escapes_what_others_wrote() -> None:
-    form = read(filled(text="<script>alert(1)</script>", name='"><b>'))
+@pytest.mark.parametrize(
+    ("age_s", "expected_s"), [(0, 3), (1, 2), (2.5, 0.5), (3, 0), (3600, 0), (-9, 3)]
+)
+def test_a_quick_sender_waits_for_the_rest_of_three_seconds(
+    age_s: float, expected_s: float
+) -> None:
+    form = read_form(encode_form(stamp=make_stamp(KEY, "a", NOW)))
+    assert seconds_to_wait(form, NOW + timedelta(seconds=age_s)) == pytest.approx(expected_s)
+
+
+def test_the_page_escapes_the_texts_of_others() -> None:
+    form = read_form(encode_form(text="<script>alert(1)</script>", name='"><b>'))
     account = Account(title_tr="<Bize> yazın")
-    turkish = form_page("a", account, FormPage(language="tr", filled=form), STAMP)
-    assert "&lt;Bize&gt; yazın" in turkish
-    assert 'lang="tr"' in turkish
-    assert "alert(1)</script>" not in turkish
-    assert '"><b>' not in turkish
+    page = form_page("a", account, FormPage(language="tr", filled=form), STAMP)
+    assert "&lt;Bize&gt; yazın" in page
+    assert "alert(1)</script>" not in page
+    assert '"><b>' not in page
+    assert "{{" not in page
+
+
+def test_the_page_speaks_turkish_and_english() -> None:
+    assert 'lang="tr"' in form_page("a", Account(), FormPage(language="tr"), STAMP)
     assert "Your message" in form_page("a", Account(), FormPage(language="en"), STAMP)
-    assert "{{" not in turkish

@@ -147,7 +147,7 @@ async def test_a_visitor_gets_a_receipt_while_kafka_is_away_and_is_read_when_it_
         )
         transport = httpx2.ASGITransport(app=app(door, Health("ingest")))
         async with httpx2.AsyncClient(transport=transport, base_url="http://door") as visitor:
-            stamp = form.stamped(
+            stamp = form.make_stamp(
                 kafka.tokens.signing.encode(), "site", datetime.now(UTC) - timedelta(minutes=1)
             )
             fields = {"text": "İnternetim yok", "email": "ayse@ornek.example", "stamp": stamp}

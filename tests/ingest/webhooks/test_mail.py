@@ -17,7 +17,7 @@ from ingest.channels.email.account import Account
 from ingest.door.call_memory import CallMemory
 from ingest.intake.media import fetch_content
 from ingest.sources.s3 import BucketSettings
-from ingest.vendors.form_data import fields
+from ingest.vendors.form_data import read_fields
 from ingest.webhook import Webhook, WebhookContext, WebhookRequest, WebhookResult, check_timestamp
 from ingest.webhooks.mailgun import Mailgun
 from ingest.webhooks.postmark import Postmark
@@ -310,8 +310,8 @@ async def test_a_large_mail_of_any_bytes_comes_through_a_form_unchanged() -> Non
 async def test_no_body_makes_a_form_or_a_webhook_fail(body: bytes, kind: str) -> None:
     call = request(body, kind, authorization="Basic c2FudHJhbDptYXJr")
     for work in (
-        lambda: fields(call),
-        lambda: fields(
+        lambda: read_fields(call),
+        lambda: read_fields(
             replace(call, body=b'--B\r\nContent-Disposition: form-data; name="a"\r\n' + body)
         ),
     ):
