@@ -1,8 +1,7 @@
-"""Web chat: the frames of the WebSocket protocol, and their Message.
+"""Web chat: the frames of the WebSocket protocol, and the Message of a visitor's line.
 
-Before: ingest/door/websocket.py holds the connection. After: accept publishes; the visitor's line
-is marked as received only after Kafka's ack. A session is its id and a key signed by us, so that
-any door can resume it without a look-up.
+ingest/door/websocket.py has the connection, and acknowledges a line once Kafka has its message. A
+session is an id with a key that we sign, so that any door can resume it without a look-up.
 """
 
 import hmac
@@ -17,15 +16,18 @@ from schemas.base import Record, conversation_id, message_id
 from schemas.errors import Rejected
 from schemas.message import Handle, Message, Party
 
-Token = Annotated[str, msgspec.Meta(pattern="^[0-9a-zA-Z_-]{1,64}$")]
-LINE_LIMIT = 8000
-"""Longest line a visitor may send, in characters."""
+MAX_LINE_CHARS = 8000
+"""The longest line that a visitor may send: three pages of text."""
+
+_KEY_CHARS = 32  # 128 bits of the HMAC
+
+FrameId = Annotated[str, msgspec.Meta(pattern="^[0-9a-zA-Z_-]{1,64}$")]
 
 
 class Hello(Record, frozen=True, kw_only=True, tag="hello", tag_field="type"):
-    """First frame: a new session, or one to resume with its key and the last reply seen."""
+    """The first frame, for a new session, or for one to resume with its key and the last reply."""
 
-    session: Token | None = None
+    session: FrameId | None = None
     key: str = ""
     after: str | None = None
     name: Annotated[str, msgspec.Meta(max_length=120)] = ""
@@ -33,26 +35,26 @@ class Hello(Record, frozen=True, kw_only=True, tag="hello", tag_field="type"):
 
 
 class ChatLine(Record, frozen=True, kw_only=True, tag="message", tag_field="type"):
-    """What the visitor wrote; `id` is the widget's own, the same when it sends again."""
+    """A line of the visitor; `id` is the widget's own, and the same in a repeated line."""
 
-    id: Token
-    text: Annotated[str, msgspec.Meta(min_length=1, max_length=LINE_LIMIT)]
+    id: FrameId
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_LINE_CHARS)]
 
 
 class ReplyShown(Record, frozen=True, kw_only=True, tag="seen", tag_field="type"):
-    """The visitor's page shows that reply."""
+    """The visitor's page shows the reply with this id."""
 
     id: str
 
 
 Frame = Hello | ChatLine | ReplyShown
-_decoder: msgspec.json.Decoder[Hello | ChatLine | ReplyShown] = msgspec.json.Decoder(Frame)
+_DECODER: msgspec.json.Decoder[Hello | ChatLine | ReplyShown] = msgspec.json.Decoder(Frame)
 
 
 class ArchivedChatLine(Record, frozen=True, kw_only=True):
-    """The raw form of one line, as the archive keeps it."""
+    """A line with its session, as the archive keeps it."""
 
-    session: Token
+    session: FrameId
     line: ChatLine
     name: str = ""
     email: str = ""
@@ -79,31 +81,31 @@ class Chat:
     account = Account
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
-        """Return the Message of one stored line."""
+        """Return the Message of one archived line."""
         try:
-            told = msgspec.json.decode(delivery.raw, type=ArchivedChatLine)
+            archived = msgspec.json.decode(delivery.raw, type=ArchivedChatLine)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Rejected("chat.bad_frame", str(error)) from error
         brand = (context.settings.brand if context.settings else "") or context.brand
         source = f"chat:{delivery.account}"
-        native = f"{told.session}/{told.line.id}"
-        handles = [Handle(kind="handle", value=f"chat:{told.session}")]
-        if "@" in told.email:
-            handles.append(Handle(kind="email", value=told.email.lower()))
-        made = Message(
-            id=message_id("chat", source, native),
+        native_id = f"{archived.session}/{archived.line.id}"
+        handles = [Handle(kind="handle", value=f"chat:{archived.session}")]
+        if "@" in archived.email:
+            handles.append(Handle(kind="email", value=archived.email.lower()))
+        message = Message(
+            id=message_id("chat", source, native_id),
             brand=brand,
             channel="chat",
             source=source,
-            native_id=native,
-            conversation=conversation_of(brand, told.session),
+            native_id=native_id,
+            conversation=conversation_of(brand, archived.session),
             kind="chat",
-            sender=Party(name=told.name, handles=tuple(handles)),
-            text=told.line.text,
-            full_text=told.line.text,
+            sender=Party(name=archived.name, handles=tuple(handles)),
+            text=archived.line.text,
+            full_text=archived.line.text,
             received_at=delivery.received_at,
         )
-        return Parsed(message=made)
+        return Parsed(message=message)
 
 
 def conversation_of(brand: str, session: str) -> str:
@@ -111,14 +113,14 @@ def conversation_of(brand: str, session: str) -> str:
     return conversation_id(brand, "chat", session)
 
 
-def frame(data: str | bytes) -> Frame:
-    """Return the frame; raise Rejected(chat.bad_frame) with what is wrong and where."""
+def decode_frame(data: str | bytes) -> Frame:
+    """Return the frame; raise Rejected(chat.bad_frame) with the error and its path."""
     try:
-        return _decoder.decode(data)
+        return _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Rejected("chat.bad_frame", str(error)) from error
 
 
 def session_key(secret: bytes, session: str) -> str:
     """Return the key that proves a session to be ours."""
-    return hmac.new(secret, f"chat.{session}".encode(), sha256).hexdigest()[:32]
+    return hmac.new(secret, f"chat.{session}".encode(), sha256).hexdigest()[:_KEY_CHARS]

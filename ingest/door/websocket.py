@@ -131,7 +131,7 @@ async def _receive(visit: Visit) -> chat.Frame:
         if data["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(data.get("code", 1000))
         try:
-            return chat.frame(data.get("text") or data.get("bytes") or b"")
+            return chat.decode_frame(data.get("text") or data.get("bytes") or b"")
         except Rejected as error:
             await _send(visit, type="error", code=error.code, text=error.text)
 

@@ -10,6 +10,6 @@ from schemas.errors import Rejected
 @given(st.text(max_size=120) | st.binary(max_size=120))
 def test_a_frame_is_decoded_or_rejected(data: str | bytes) -> None:
     try:
-        chat.frame(data)
+        chat.decode_frame(data)
     except Rejected as error:
         assert error.code == "chat.bad_frame"
