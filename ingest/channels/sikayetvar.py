@@ -1,14 +1,13 @@
-"""Şikayetvar: the complaints about a brand, by the API for brands.
+"""The complaints about a brand on Şikayetvar, by its API for brands.
 
-Before: the brand's panel holds complaints. After: accept publishes; a complaint whose words change
-is an event of it. The first page's number is not documented, and is a setting. Source:
-api.sikayetplus.com, as a client of it uses it; its own pages were not read.
+A complaint whose text changes is an event of the first one. The number of the first page is a
+setting, because no public page documents it. Source: api.sikayetplus.com, read from a client of it.
 """
 
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -32,8 +31,10 @@ from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, HandleKind, Party, Post
 
-LIMIT = 5000
-_SIZE = 50
+_MAX_ANSWER_CHARS = 5000
+_PAGE_SIZE = 50
+_MAX_HANDLE_CHARS = 512
+_PUBLISH_STATUSES = (2, 3, 5)  # as the client of the API has them
 _KINDS: dict[str, HandleKind] = {"email": "email", "phone": "phone", "gsm": "phone"}
 
 
@@ -53,39 +54,38 @@ class Account(Record, frozen=True, kw_only=True):
 
 
 class MemberIdentity(Record, frozen=True, kw_only=True, rename="camel"):
-    """A way to know the customer."""
+    """A mail address or phone number of a member."""
 
     identity_type: str | None = ""
     identity_value: str | None = ""
 
 
 class Member(Record, frozen=True, kw_only=True):
-    """Who complains."""
+    """The customer, who is a member of Şikayetvar."""
 
     name: str | None = ""
     identities: tuple[MemberIdentity, ...] = ()
-    city: Any = None
 
 
-class Content(Record, frozen=True, kw_only=True):
-    """What is complained of."""
+class ComplaintContent(Record, frozen=True, kw_only=True):
+    """The text of a complaint, in HTML."""
 
     title: str | None = ""
     body: str | None = ""
 
 
 class SikayetvarComplaint(Record, frozen=True, kw_only=True, rename="camel"):
-    """A complaint."""
+    """A complaint in the panel of its brand."""
 
     id: Text = ""
-    content: Content = Content()
+    content: ComplaintContent = ComplaintContent()
     member: Member = Member()
     complaint_url: str | None = ""
     complain_time: Text = None
 
 
 class Sikayetvar:
-    """The channel and its poll."""
+    """The channel of Şikayetvar and its poll."""
 
     name = "sikayetvar"
     way: Literal["push", "pull"] = "pull"
@@ -96,85 +96,84 @@ class Sikayetvar:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one complaint."""
-        told = decode_json(SikayetvarComplaint, archived_item(delivery.raw).item)
-        number = str(told.id or "")
-        if not number:
+        archived = archived_item(delivery.raw)
+        complaint = decode_json(SikayetvarComplaint, archived.item)
+        complaint_id = str(complaint.id or "")
+        if not complaint_id:
             raise Rejected("json.invalid", "a complaint without its id")
-        native, event = identify_version(
-            "sikayetvar", delivery, number, archived_item(delivery.raw).version
-        )
-        title, body = told.content.title or "", to_text(told.content.body or "")
+        native_id, event = identify_version("sikayetvar", delivery, complaint_id, archived.version)
+        title, body = complaint.content.title or "", to_text(complaint.content.body or "")
+        member = complaint.member
         return Parsed(
             message=build_message(
                 "sikayetvar",
                 delivery,
                 context,
-                native_id=native,
-                root=number,
+                native_id=native_id,
+                root=complaint_id,
                 kind="post",
                 subject=title,
                 event=event,
                 text=body or title,
-                sent_at=parse_time(told.complain_time),
-                sender=Party(name=told.member.name or "", handles=_handles(told.member, number)),
-                post=Post(url=told.complaint_url or None),
-                reply_to=number,
-                thread=(number,),
-                answering=Answering(limit=LIMIT, public=True),
+                sent_at=parse_time(complaint.complain_time),
+                sender=Party(name=member.name or "", handles=_handles(member, complaint_id)),
+                post=Post(url=complaint.complaint_url or None),
+                reply_to=complaint_id,
+                thread=(complaint_id,),
+                answering=Answering(limit=_MAX_ANSWER_CHARS, public=True),
             )
         )
 
     def pulls(self, settings: Account) -> bool:
-        """Say whether there is an account to ask."""
+        """Return whether the account has a key."""
         return bool(settings.key)
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one brand."""
-        return PolledSource("sikayetvar", account, settings, context, items)
+        return PolledSource("sikayetvar", account, settings, context, list_complaints)
 
 
-def _handles(member: Member, number: str) -> tuple[Handle, ...]:
-    found = []
-    for one in member.identities:
-        kind = _KINDS.get((one.identity_type or "").lower())
-        if kind and one.identity_value:
-            value = one.identity_value.lower() if kind == "email" else one.identity_value
-            found.append(Handle(kind=kind, value=value[:512]))
-    return tuple(found) or (Handle(kind="handle", value=f"sikayetvar:{number}"),)
+def _handles(member: Member, complaint_id: str) -> tuple[Handle, ...]:
+    """Return the member's address and number; the complaint itself where the API hides both."""
+    handles = []
+    for identity in member.identities:
+        kind = _KINDS.get((identity.identity_type or "").lower())
+        if kind and identity.identity_value:
+            text = identity.identity_value
+            value = text.lower() if kind == "email" else text
+            handles.append(Handle(kind=kind, value=value[:_MAX_HANDLE_CHARS]))
+    return tuple(handles) or (Handle(kind="handle", value=f"sikayetvar:{complaint_id}"),)
 
 
-def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(SikayetvarComplaint, raw)
-    version = content_hash(told.content.title, told.content.body)
-    return PolledItem(
-        id=str(told.id or ""),
-        raw=bytes(raw),
-        version=version,
-        created_at=parse_time(told.complain_time),
-    )
-
-
-async def items(settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
+async def list_complaints(settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
     """Yield the complaints of the last days, page by page."""
-    body = {
+    since = window_start(client.now(), settings.window)
+    query = {
         "filters": {
-            "complainingAfterDate": window_start(client.now(), settings.window).strftime(
-                "%Y-%m-%dT%H:%M:%SZ"
-            ),
-            "publishStatuses": [2, 3, 5],
+            "complainingAfterDate": since.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "publishStatuses": _PUBLISH_STATUSES,
         },
         "projections": ["ALL"],
     }
-    for number in range(MAX_PAGES):
-        page = settings.first_page + number
-        found = await client.post(
+    for index in range(MAX_PAGES):
+        response = await client.post(
             f"{settings.api}/v2/complaints",
-            params={"page": page, "size": _SIZE},
-            json=body,
+            params={"page": settings.first_page + index, "size": _PAGE_SIZE},
+            json=query,
             headers={"x-auth-key": settings.key},
         )
-        complaints = decode_json(tuple[msgspec.Raw, ...], found.body)
+        complaints = decode_json(tuple[msgspec.Raw, ...], response.body)
         for raw in complaints:
-            yield build_item(raw, functools.partial(_item, raw))
-        if len(complaints) < _SIZE:
+            yield build_item(raw, functools.partial(_complaint_item, raw))
+        if len(complaints) < _PAGE_SIZE:
             return
+
+
+def _complaint_item(raw: msgspec.Raw) -> PolledItem:
+    complaint = decode_json(SikayetvarComplaint, raw)
+    return PolledItem(
+        id=str(complaint.id or ""),
+        raw=bytes(raw),
+        version=content_hash(complaint.content.title, complaint.content.body),
+        created_at=parse_time(complaint.complain_time),
+    )
