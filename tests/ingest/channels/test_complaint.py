@@ -1,18 +1,21 @@
-"""Complaint sites: feeds with their validators, JSON by the site's own names, signed calls."""
+"""Complaint sites: feeds with their validators, JSON of the site's own form, signed calls."""
 
 import asyncio
 import base64
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+import msgspec
 import pytest
 
 from ingest.channel import Context, Delivery
 from ingest.channels.complaint import Complaint
 from ingest.channels.complaint.account import Account, FieldPaths
+from ingest.channels.complaint.json_list import list_entries
 from ingest.source import SourceContext
 from ingest.webhook import WebhookContext, WebhookRequest
 from schemas.errors import Rejected, Retry
@@ -38,67 +41,95 @@ def item(number: str = "7", **more: Any) -> dict[str, Any]:
     } | more
 
 
-def standard(body: bytes, stamp: str = STAMP, versions: str = "v1") -> WebhookRequest:
-    mark = base64.b64encode(hmac.new(KEY, f"m1.{stamp}.".encode() + body, sha256).digest()).decode()
+def standard_call(body: bytes, stamp: str = STAMP, version: str = "v1") -> WebhookRequest:
+    """Return a call that is signed by Standard Webhooks."""
+    digest = hmac.new(KEY, f"m1.{stamp}.".encode() + body, sha256).digest()
+    signature = base64.b64encode(digest).decode()
     headers = {
         "content-type": "application/json",
         "webhook-id": "m1",
         "webhook-timestamp": stamp,
-        "webhook-signature": f"{versions},{mark}",
+        "webhook-signature": f"{version},{signature}",
     }
     return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=body)
 
 
-def _tools(now: datetime = NOW) -> WebhookContext:
-    return WebhookContext(now=now, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+async def _receive(
+    request: WebhookRequest, settings: Account = ACCOUNT, now: datetime = NOW
+) -> tuple[bytes, ...]:
+    """Return the deliveries of a call; raise Rejected."""
+
+    async def fetch(url: str) -> bytes:
+        raise AssertionError(f"nothing is fetched: {url}")
+
+    context = WebhookContext(now=now, fetch=fetch)
+    return (await Complaint().receive(request, settings, context)).deliveries
 
 
-def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Message:
+def _parse(raw: bytes, settings: Account = ACCOUNT) -> Message:
     delivery = Delivery(raw=raw, account="a", received_at=NOW)
     return Complaint().parse(delivery, Context(brand="d", settings=settings)).message
 
 
-async def test_standard_webhooks_have_an_id_a_time_and_several_marks() -> None:
-    body = json.dumps(item()).encode()
-    assert (await Complaint().receive(standard(body), ACCOUNT, _tools())).deliveries
-    several = standard(body)
-    marks = several.headers["webhook-signature"]
-    several.headers["webhook-signature"] = f"v1,AAAA v2,BBBB {marks}"  # type: ignore[index]  # a dict in truth
-    assert (await Complaint().receive(several, ACCOUNT, _tools())).deliveries
-    for call, now, code in (
-        (standard(body, versions="v2"), NOW, "signature.wrong"),
-        (standard(body), NOW + timedelta(minutes=6), "signature.stale"),
-        (standard(body, stamp="x"), NOW, "signature.missing"),
-    ):
-        with pytest.raises(Rejected) as error:
-            await Complaint().receive(call, ACCOUNT, _tools(now))
-        assert error.value.code == code
+async def test_a_call_of_standard_webhooks_is_proven() -> None:
+    assert await _receive(standard_call(json.dumps(item()).encode()))
 
 
-@pytest.mark.parametrize("form", ["hex", "sha256", "base64"])
-async def test_other_sites_sign_in_a_header_of_theirs(form: str) -> None:
+async def test_one_of_several_signatures_proves_a_call() -> None:
+    request = standard_call(json.dumps(item()).encode())
+    signature = request.headers["webhook-signature"]
+    headers = {**request.headers, "webhook-signature": f"v1,AAAA v2,BBBB {signature}"}
+    assert await _receive(replace(request, headers=headers))
+
+
+@pytest.mark.parametrize(
+    ("changes", "now", "code"),
+    [
+        ({"version": "v2"}, NOW, "signature.wrong"),
+        ({}, NOW + timedelta(minutes=6), "signature.stale"),
+        ({"stamp": "x"}, NOW, "signature.missing"),
+    ],
+)
+async def test_a_call_with_another_version_or_time_is_rejected(
+    changes: dict[str, str], now: datetime, code: str
+) -> None:
+    request = standard_call(json.dumps(item()).encode(), **changes)
+    with pytest.raises(Rejected) as error:
+        await _receive(request, now=now)
+    assert error.value.code == code
+
+
+OWN_HEADER = Account(secret="k", signature_header="X-Site-Mark")
+
+
+def _own_call(body: bytes, signature: str) -> WebhookRequest:
+    """Return a call of a site that signs in a header of its own."""
+    headers = {"x-site-mark": signature}
+    return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=body)
+
+
+@pytest.mark.parametrize("encoding", ["hex", "sha256", "base64"])
+async def test_a_site_can_sign_in_a_header_of_its_own(encoding: str) -> None:
     body = json.dumps({"data": [item("7"), item("8"), {"no": "id"}]}).encode()
-    made = hmac.new(b"k", body, sha256).digest()
-    value = {
-        "hex": made.hex(),
-        "sha256": f"sha256={made.hex()}",
-        "base64": base64.b64encode(made).decode(),
-    }[form]
-    settings = Account(secret="k", signature_header="X-Site-Mark")
-    call = WebhookRequest(
-        method="POST", path="/", query={}, headers={"x-site-mark": value}, body=body
-    )
-    taken = await Complaint().receive(call, settings, _tools())
-    assert [_parsed(r, settings).native_id for r in taken.deliveries[:2]] == ["7", "8"]
+    digest = hmac.new(b"k", body, sha256).digest()
+    signature = {
+        "hex": digest.hex(),
+        "sha256": f"sha256={digest.hex()}",
+        "base64": base64.b64encode(digest).decode(),
+    }[encoding]
+    first, second, malformed = await _receive(_own_call(body, signature), OWN_HEADER)
+    assert [_parse(raw, OWN_HEADER).native_id for raw in (first, second)] == ["7", "8"]
     with pytest.raises(Rejected):
-        _parsed(taken.deliveries[2], settings)
-    call.headers["x-site-mark"] = "0" * 64  # type: ignore[index]  # a dict in truth
+        _parse(malformed, OWN_HEADER)
+
+
+async def test_a_signature_of_other_bytes_is_rejected() -> None:
     with pytest.raises(Rejected, match="not of these bytes"):
-        await Complaint().receive(call, settings, _tools())
+        await _receive(_own_call(b"{}", "0" * 64), OWN_HEADER)
 
 
-def test_an_item_is_read_by_the_names_the_site_gives() -> None:
-    names = FieldPaths(
+def test_an_item_is_read_by_the_paths_of_the_account() -> None:
+    paths = FieldPaths(
         items="sonuc.liste",
         id="no",
         title="baslik",
@@ -111,7 +142,7 @@ def test_an_item_is_read_by_the_names_the_site_gives() -> None:
         rating="puan",
         thread="konu",
     )
-    told = {
+    body = {
         "sonuc": {
             "liste": [
                 {
@@ -127,19 +158,15 @@ def test_an_item_is_read_by_the_names_the_site_gives() -> None:
             ]
         }
     }
-    from ingest.channels.complaint.json_list import list_entries
-
-    settings = Account(fields=names, most_stars=10)
-    (entry,) = list_entries(json.dumps(told).encode(), settings)
-    import msgspec
-
-    made = _parsed(msgspec.json.encode(entry), settings)
-    assert (made.subject, made.text, made.kind) == ("İade", "Param yok", "review")
-    assert made.sender.handle("handle") == "complaint:9"
-    assert made.post is not None
-    assert made.post.rating == pytest.approx(1 / 9)
-    assert made.answering is not None
-    assert made.answering.forbidden
+    settings = Account(fields=paths, most_stars=10)
+    (entry,) = list_entries(json.dumps(body).encode(), settings)
+    message = _parse(msgspec.json.encode(entry), settings)
+    assert (message.subject, message.text, message.kind) == ("İade", "Param yok", "review")
+    assert message.sender.handle("handle") == "complaint:9"
+    assert message.post is not None
+    assert message.post.rating == pytest.approx(1 / 9)
+    assert message.answering is not None
+    assert message.answering.forbidden
 
 
 RSS = """<?xml version="1.0" encoding="windows-1254"?><rss version="2.0"><channel><title>Forum</title>
@@ -150,22 +177,32 @@ ATOM = b"""<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>urn:1</id><title
 <published>2026-11-20T09:00:00Z</published><content type="html">&lt;p&gt;a&lt;/p&gt;</content></entry></feed>"""
 
 
-def test_feeds_are_read_with_their_times_and_ids() -> None:
-    first, second = (_parsed(r) for r in Complaint().take(RSS).deliveries)
+def test_an_rss_feed_gives_each_item_with_its_time() -> None:
+    first, second = (_parse(raw) for raw in Complaint().take(RSS).deliveries)
     assert (first.subject, first.text) == ("Örnek Market şikayeti", "Kargom gelmedi")
     assert first.sent_at == datetime(2026, 11, 20, 6, tzinfo=UTC)
     assert second.native_id != first.native_id
     assert second.sent_at is None
-    atom, later = (_parsed(r) for r in Complaint().take(ATOM).deliveries)
-    assert (atom.event, atom.sent_at) == (None, NOW)
-    assert later.event is not None
-    assert later.event.of == atom.id
+
+
+def test_a_changed_entry_of_an_atom_feed_is_an_event_too() -> None:
+    original, edit = (_parse(raw) for raw in Complaint().take(ATOM).deliveries)
+    assert (original.event, original.sent_at) == (None, NOW)
+    assert edit.event is not None
+    assert edit.event.of == original.id
+
+
+def test_a_page_that_is_not_a_feed_is_rejected() -> None:
     with pytest.raises(Rejected, match="no feed"):
         Complaint().take(b"<html><body>x</body></html>")
-    only = Account(keywords=("örnek market",))
-    assert _parsed(Complaint().take(RSS).deliveries[0], only).text
+
+
+def test_an_entry_without_a_keyword_is_ignored() -> None:
+    settings = Account(keywords=("örnek market",))
+    with_keyword, without_keyword = Complaint().take(RSS).deliveries
+    assert _parse(with_keyword, settings).text
     with pytest.raises(Rejected) as error:
-        _parsed(Complaint().take(RSS).deliveries[1], only)
+        _parse(without_keyword, settings)
     assert error.value.code == "delivery.ignored"
 
 
@@ -183,7 +220,7 @@ async def test_a_feed_is_asked_with_its_validators_and_a_later_version_is_an_eve
     settings = Account(feed=f"{vendor.url}/feed")
 
     async def accept(delivery: Delivery) -> None:
-        taken.append(_parsed(delivery.raw, settings))
+        taken.append(_parse(delivery.raw, settings))
 
     tools = SourceContext(
         now=lambda: NOW,
@@ -215,7 +252,7 @@ async def test_a_json_address_is_followed_page_by_page_and_never_elsewhere(vendo
     taken: list[str] = []
 
     async def accept(delivery: Delivery) -> None:
-        taken.append(_parsed(delivery.raw, settings).native_id)
+        taken.append(_parse(delivery.raw, settings).native_id)
 
     tools = SourceContext(
         now=lambda: NOW,
@@ -255,20 +292,20 @@ LIST, SITE = "https://site.example/liste", "https://site.example/"
 @pytest.mark.parametrize("link", [LIST, SITE])
 def test_entries_that_share_a_link_are_complaints_of_their_own(form: Any, link: str) -> None:
     shown = [("Kargo", link, "1", "a"), ("Fatura", link, "1", "b"), ("Kargo", link, "2", "c")]
-    found = [_parsed(raw) for raw in Complaint().take(form(*shown)).deliveries]
-    assert len({message.native_id for message in found}) == 3
-    assert all(message.event is None for message in found)
+    messages = [_parse(raw) for raw in Complaint().take(form(*shown)).deliveries]
+    assert len({message.native_id for message in messages}) == 3
+    assert all(message.event is None for message in messages)
     alike = [("Kargo", link, "1", "a"), ("Kargo", link, "1", "b")]
-    both = [_parsed(raw).native_id for raw in Complaint().take(form(*alike)).deliveries]
+    both = [_parse(raw).native_id for raw in Complaint().take(form(*alike)).deliveries]
     assert len(set(both)) == 2
-    again = [_parsed(raw).native_id for raw in Complaint().take(form(*reversed(shown))).deliveries]
-    assert again == [message.native_id for message in reversed(found)]
+    again = [_parse(raw).native_id for raw in Complaint().take(form(*reversed(shown))).deliveries]
+    assert again == [message.native_id for message in reversed(messages)]
 
 
 @pytest.mark.parametrize("form", [_rss, _atom])
 def test_an_entrys_own_link_stays_its_id_when_its_words_change(form: Any) -> None:
     before, after = (
-        _parsed(Complaint().take(form((title, f"{LIST}/9", "1", text))).deliveries[0])
+        _parse(Complaint().take(form((title, f"{LIST}/9", "1", text))).deliveries[0])
         for title, text in (("Kargo", "gelmedi"), ("Kargo geldi", "teşekkürler"))
     )
     assert before.native_id == after.native_id
@@ -276,7 +313,7 @@ def test_an_entrys_own_link_stays_its_id_when_its_words_change(form: Any) -> Non
 
 def test_one_entry_with_the_sites_link_is_another_than_the_next() -> None:
     first, second = (
-        _parsed(Complaint().take(_rss((title, SITE, "1", "a"))).deliveries[0])
+        _parse(Complaint().take(_rss((title, SITE, "1", "a"))).deliveries[0])
         for title in ("Kargo", "Fatura")
     )
     assert first.native_id != second.native_id
@@ -288,6 +325,6 @@ def test_a_guid_of_several_links_is_that_of_each() -> None:
         for title in ("Kargo", "Fatura")
     )
     feed = f'<rss version="2.0"><channel><title>S</title>{written}</channel></rss>'.encode()
-    found = [_parsed(raw) for raw in Complaint().take(feed).deliveries]
-    assert len({message.native_id for message in found}) == 2
-    assert all(message.event is None for message in found)
+    messages = [_parse(raw) for raw in Complaint().take(feed).deliveries]
+    assert len({message.native_id for message in messages}) == 2
+    assert all(message.event is None for message in messages)
