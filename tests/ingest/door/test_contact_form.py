@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ingest.channel import Context, Delivery, Parsed
-from ingest.channels.form import Account, Form, stamped
+from ingest.channels.form import Account, Form, make_stamp
 from ingest.door.contact_form import FormDoor
 from ingest.door.public_pages import chat_page, language_of
 from schemas.errors import Retry
@@ -83,7 +83,7 @@ async def client(visitors: Visitors) -> AsyncIterator[httpx2.AsyncClient]:
 async def send(client: httpx2.AsyncClient, query: str = "", **fields: str) -> httpx2.Response:
     """Send a form as a browser does."""
     values = {
-        "stamp": stamped(KEY, "a", NOW - timedelta(minutes=1)),
+        "stamp": make_stamp(KEY, "a", NOW - timedelta(minutes=1)),
         "website": "",
         "text": WORDS,
         "email": "ayse@ornek.example",
@@ -127,7 +127,7 @@ async def test_a_form_is_taken_and_the_receipt_says_what_comes_next(
         ({"email": "", "phone": "12"}, "Telefon numarası eksik ya da hatalı."),
         ({"website": "http://x"}, "Göndermek için lütfen bir kez daha"),
         ({"stamp": "1.2"}, "bir kez daha"),
-        ({"stamp": stamped(KEY, "a", NOW - timedelta(days=2))}, "bir kez daha"),
+        ({"stamp": make_stamp(KEY, "a", NOW - timedelta(days=2))}, "bir kez daha"),
     ],
     ids=["no address", "bad mail", "bad number", "hidden field", "false stamp", "old page"],
 )
