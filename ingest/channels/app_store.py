@@ -1,8 +1,7 @@
-"""App Store: reviews of an app.
+"""The App Store channel takes the reviews of an app, with each later version of a review.
 
-Before: App Store Connect holds reviews. After: accept publishes. A review has no time of its
-change: a hash of its words tells. Source: developer.apple.com, App Store Connect API, customer
-reviews; generating tokens.
+A review does not tell the time of its change, and so a hash of its text is its version.
+Source: developer.apple.com, App Store Connect API, customer reviews; generating tokens.
 """
 
 import functools
@@ -33,7 +32,8 @@ from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.message import Answering, Handle, Party, Post
 
-LIMIT = 5970
+_MAX_ANSWER_CHARS = 5970  # App Store Connect refuses longer answers
+_TOKEN_LIFETIME_S = 900  # Apple accepts at most 20 minutes
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class Account(Record, frozen=True, kw_only=True):
 
 
 class CustomerReviewAttributes(Record, frozen=True, kw_only=True, rename="camel"):
-    """What the customer wrote."""
+    """The stars, the text and the author of a review."""
 
     rating: Text = None
     title: str | None = ""
@@ -68,8 +68,8 @@ class CustomerReview(Record, frozen=True, kw_only=True):
     attributes: CustomerReviewAttributes = CustomerReviewAttributes()
 
 
-class Links(Record, frozen=True, kw_only=True):
-    """Where the next page is."""
+class PageLinks(Record, frozen=True, kw_only=True):
+    """The address of the next page, empty on the last one."""
 
     next: str | None = ""
 
@@ -78,11 +78,11 @@ class CustomerReviewsResponse(Record, frozen=True, kw_only=True):
     """A page of reviews."""
 
     data: tuple[msgspec.Raw, ...] = ()
-    links: Links = Links()
+    links: PageLinks = PageLinks()
 
 
 class AppStore:
-    """The channel and its poll."""
+    """The channel of App Store reviews."""
 
     name = "app_store"
     way: Literal["push", "pull"] = "pull"
@@ -93,82 +93,85 @@ class AppStore:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
-        kept = archived_item(delivery.raw)
-        told = decode_json(CustomerReview, kept.item)
-        words = told.attributes
-        if not told.id:
+        archived = archived_item(delivery.raw)
+        review = decode_json(CustomerReview, archived.item)
+        attributes = review.attributes
+        if not review.id:
             raise Rejected("json.invalid", "a review without its id")
-        native, event = identify_version("app_store", delivery, told.id, kept.version)
+        native_id, event = identify_version("app_store", delivery, review.id, archived.version)
         return Parsed(
             message=build_message(
                 "app_store",
                 delivery,
                 context,
-                native_id=native,
-                root=told.id,
+                native_id=native_id,
+                root=review.id,
                 kind="review",
-                subject=words.title or "",
-                text=words.body or words.title or "",
+                subject=attributes.title or "",
+                text=attributes.body or attributes.title or "",
                 event=event,
                 sender=Party(
-                    name=words.reviewer_nickname or "",
-                    handles=(Handle(kind="handle", value=f"app_store:{told.id}"),),
+                    name=attributes.reviewer_nickname or "",
+                    handles=(Handle(kind="handle", value=f"app_store:{review.id}"),),
                 ),
-                sent_at=parse_time(words.created_date),
-                post=Post(rating=star_rating(words.rating)),
-                reply_to=told.id,
-                thread=(told.id,),
-                answering=Answering(limit=LIMIT, public=True),
+                sent_at=parse_time(attributes.created_date),
+                post=Post(rating=star_rating(attributes.rating)),
+                reply_to=review.id,
+                thread=(review.id,),
+                answering=Answering(limit=_MAX_ANSWER_CHARS, public=True),
             )
         )
 
     def pulls(self, settings: Account) -> bool:
-        """Say whether there is an app to ask for."""
+        """Return whether the settings name an app and a key to read its reviews with."""
         return bool(settings.app and settings.key_id and settings.private_key)
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
-        """Return the poll of one app."""
-        return PolledSource("app_store", account, settings, context, AppStoreReviews().items)
+        """Return the reviews of one app."""
+        return PolledSource("app_store", account, settings, context, list_reviews)
 
 
-class AppStoreReviews:
-    """Lists an app's reviews."""
-
-    async def items(self, settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
-        """Yield every review there is, the newest first."""
-        url = (
-            f"{settings.api}/v1/apps/{settings.app}/customerReviews"
-            "?sort=-createdDate&limit=200&include=response"
-        )
-        for _ in range(MAX_PAGES):
-            headers = {"authorization": f"Bearer {token(settings, client)}"}
-            page = decode_json(CustomerReviewsResponse, await client.get(url, headers=headers))
-            for raw in page.data:
-                yield build_item(raw, functools.partial(_item, raw))
-            url = page.links.next or ""
-            # The token goes to Apple, and to nobody a page names instead.
-            if not url.startswith(f"{settings.api}/"):
-                return
+async def list_reviews(settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
+    """Yield all reviews of an app, the newest first."""
+    url = (
+        f"{settings.api}/v1/apps/{settings.app}/customerReviews"
+        "?sort=-createdDate&limit=200&include=response"
+    )
+    for _ in range(MAX_PAGES):
+        headers = {"authorization": f"Bearer {_sign_token(settings, client)}"}
+        page = decode_json(CustomerReviewsResponse, await client.get(url, headers=headers))
+        for raw in page.data:
+            yield build_item(raw, functools.partial(_item_of, raw))
+        url = page.links.next or ""
+        # Only Apple may see the token, and a page could name any other server.
+        if not url.startswith(f"{settings.api}/"):
+            return
 
 
-def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(CustomerReview, raw)
-    words = told.attributes
-    version = content_hash(words.rating, words.title, words.body)
+def _item_of(raw: msgspec.Raw) -> PolledItem:
+    review = decode_json(CustomerReview, raw)
+    attributes = review.attributes
     return PolledItem(
-        id=told.id, raw=bytes(raw), version=version, created_at=parse_time(words.created_date)
+        id=review.id,
+        raw=bytes(raw),
+        version=content_hash(attributes.rating, attributes.title, attributes.body),
+        created_at=parse_time(attributes.created_date),
     )
 
 
-def token(settings: Account, client: VendorClient) -> str:
-    """Return a token for the next minutes."""
-    stamp = int(client.now().timestamp())
-    claims = {"iss": settings.issuer, "iat": stamp, "exp": stamp + 900, "aud": "appstoreconnect-v1"}
+def _sign_token(settings: Account, client: VendorClient) -> str:
+    """Return a token for the next minutes; raise Retry for a private key that can't sign."""
+    now = int(client.now().timestamp())
+    claims = {
+        "iss": settings.issuer,
+        "iat": now,
+        "exp": now + _TOKEN_LIFETIME_S,
+        "aud": "appstoreconnect-v1",
+    }
     try:
         return jwt.encode(
             claims, settings.private_key, algorithm="ES256", headers={"kid": settings.key_id}
         )
     except (ValueError, TypeError, jwt.PyJWTError) as error:
-        raise Retry(
-            SETUP_PROBLEM_S, f"app_store: `private_key` is no EC key: {error}"[:ERROR_TEXT_LIMIT]
-        ) from error
+        text = f"app_store: `private_key` is not an EC key: {error}"
+        raise Retry(SETUP_PROBLEM_S, text[:ERROR_TEXT_LIMIT]) from error

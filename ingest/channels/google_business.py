@@ -1,7 +1,7 @@
-"""Google Business Profile: reviews of the places of a business.
+"""The Google Business Profile channel takes the reviews of a business' locations.
 
-Before: Google holds reviews. After: accept publishes; a review that is changed keeps its name and
-is an event of it. Stars come as words. Source: developers.google.com, My Business API v4, reviews.
+A changed review keeps its name, and its later version is an event of the review.
+Source: developers.google.com, My Business API v4, reviews.
 """
 
 import functools
@@ -31,13 +31,13 @@ from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
 
-LIMIT = 4096
-_STARS = {"ONE": 1, "TWO": 2, "THREE": 3, "FOUR": 4, "FIVE": 5}
+_MAX_ANSWER_BYTES = 4096  # Google refuses longer answers
+_STARS_OF_WORD = {"ONE": 1, "TWO": 2, "THREE": 3, "FOUR": 4, "FIVE": 5}
 _TRANSLATED, _ORIGINAL = "(Translated by Google)", "(Original)"
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """One business, its places and an OAuth client."""
+    """One business with its locations, and an OAuth client."""
 
     brand: Brand = ""
     locations: Annotated[
@@ -54,14 +54,14 @@ class Account(Record, frozen=True, kw_only=True):
 
 
 class Reviewer(Record, frozen=True, kw_only=True, rename="camel"):
-    """Who wrote it; an anonymous one has no name."""
+    """The author of a review; an anonymous author has no name."""
 
     display_name: str | None = ""
     is_anonymous: bool = False
 
 
 class BusinessReview(Record, frozen=True, kw_only=True, rename="camel"):
-    """A review."""
+    """A review, whose stars are a word such as `FOUR`."""
 
     name: str = ""
     review_id: str = ""
@@ -80,7 +80,7 @@ class ListReviewsResponse(Record, frozen=True, kw_only=True, rename="camel"):
 
 
 class GoogleBusiness:
-    """The channel and its poll."""
+    """The channel of Google Business Profile reviews."""
 
     name = "google_business"
     way: Literal["push", "pull"] = "pull"
@@ -91,89 +91,90 @@ class GoogleBusiness:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
-        kept = archived_item(delivery.raw)
-        told = decode_json(BusinessReview, kept.item)
-        name = told.name or told.review_id
+        archived = archived_item(delivery.raw)
+        review = decode_json(BusinessReview, archived.item)
+        name = review.name or review.review_id
         if not name:
             raise Rejected("json.invalid", "a review without its name")
-        native, event = identify_version("google_business", delivery, name, kept.version)
-        text = original(told.comment or "")
+        native_id, event = identify_version("google_business", delivery, name, archived.version)
+        text = original_text(review.comment or "")
         return Parsed(
             message=build_message(
                 "google_business",
                 delivery,
                 context,
-                native_id=native,
+                native_id=native_id,
                 root=name,
                 kind="review",
                 text=text,
-                full_text=text or f"[{told.star_rating.lower()} stars]",
+                full_text=text or f"[{review.star_rating.lower()} stars]",
                 event=event,
                 sender=Party(
-                    name=told.reviewer.display_name or "",
+                    name=review.reviewer.display_name or "",
                     handles=(Handle(kind="handle", value=f"google_business:{name}"),),
                 ),
-                sent_at=parse_time(told.update_time if event else told.create_time),
-                post=Post(rating=star_rating(_STARS.get(told.star_rating))),
+                sent_at=parse_time(review.update_time if event else review.create_time),
+                post=Post(rating=star_rating(_STARS_OF_WORD.get(review.star_rating))),
                 reply_to=name,
                 thread=(name,),
-                answering=Answering(limit=LIMIT, unit="bytes", public=True),
+                answering=Answering(limit=_MAX_ANSWER_BYTES, unit="bytes", public=True),
             )
         )
 
     def pulls(self, settings: Account) -> bool:
-        """Say whether there is a place to ask for."""
+        """Return whether the settings name locations and a token to read their reviews with."""
         return bool(settings.locations and settings.refresh_token)
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
-        """Return the poll of one business."""
-        return PolledSource(
-            "google_business", account, settings, context, GoogleBusinessReviews().items
-        )
+        """Return the reviews of one business."""
+        list_items = GoogleBusinessReviews().list_items
+        return PolledSource("google_business", account, settings, context, list_items)
 
 
-def original(comment: str) -> str:
-    """Return a comment's own words, where Google put a translation beside them."""
+def original_text(comment: str) -> str:
+    """Return the text of a comment in its own language, without Google's translation."""
     if _ORIGINAL in comment:
         return comment.partition(_ORIGINAL)[2].strip()
     return comment.partition(_TRANSLATED)[0].strip() or comment.replace(_TRANSLATED, "").strip()
 
 
-def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(BusinessReview, raw)
-    version = content_hash(told.star_rating, told.comment)
-    at = parse_time(told.create_time)
-    return PolledItem(
-        id=told.name or told.review_id, raw=bytes(raw), version=version, created_at=at
-    )
-
-
 class GoogleBusinessReviews:
-    """Lists the reviews of every place."""
+    """Lists the reviews of every location, with one access token for all requests."""
 
     def __init__(self) -> None:
         self._bearer = BearerToken()
 
-    async def items(self, settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
-        """Yield every review, those changed last first."""
+    async def list_items(
+        self, settings: Account, client: VendorClient
+    ) -> AsyncIterator[PolledItem]:
+        """Yield every review, the last changed ones of each location first."""
         form = {
             "grant_type": "refresh_token",
             "refresh_token": settings.refresh_token,
             "client_id": settings.client_id,
             "client_secret": settings.client_secret,
         }
-        for place in settings.locations:
-            token = ""
+        for location in settings.locations:
+            page_token = ""
             for _ in range(MAX_PAGES):
                 headers = await self._bearer.headers(client, settings.token_url, form)
                 query = {"pageSize": "50", "orderBy": "updateTime desc"}
-                query |= {"pageToken": token} if token else {}
-                url = f"{settings.api}/v4/{place}/reviews"
-                page = decode_json(
-                    ListReviewsResponse, await client.get(url, params=query, headers=headers)
-                )
+                query |= {"pageToken": page_token} if page_token else {}
+                url = f"{settings.api}/v4/{location}/reviews"
+                body = await client.get(url, params=query, headers=headers)
+                page = decode_json(ListReviewsResponse, body)
                 for raw in page.reviews:
-                    yield build_item(raw, functools.partial(_item, raw))
-                token = page.next_page_token or ""
-                if not token:
+                    yield build_item(raw, functools.partial(_item_of, raw))
+                page_token = page.next_page_token or ""
+                if not page_token:
                     break
+
+
+def _item_of(raw: msgspec.Raw) -> PolledItem:
+    review = decode_json(BusinessReview, raw)
+    return PolledItem(
+        id=review.name or review.review_id,
+        raw=bytes(raw),
+        version=content_hash(review.star_rating, review.comment),
+        created_at=parse_time(review.create_time),
+    )

@@ -1,13 +1,13 @@
-"""Google Play: reviews of an app.
+"""The Google Play channel takes the reviews of an app, with each later version of a review.
 
-Before: the Play Console holds reviews; its API gives those of the last seven days that have a
-text. After: accept publishes; a review that is changed keeps its id and is an event of it. Source:
-developers.google.com, androidpublisher v3, reviews; OAuth 2.0 for service accounts.
+The API lists only the reviews of the last seven days that have a text. A changed review keeps its
+id, and its later version is an event of the review.
+Source: developers.google.com, androidpublisher v3, reviews; OAuth 2.0 for service accounts.
 """
 
 import functools
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import jwt
@@ -34,8 +34,9 @@ from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.message import Answering, Handle, Party, Post
 
-LIMIT = 350
+_MAX_ANSWER_CHARS = 350  # Google Play refuses longer answers
 _SCOPE = "https://www.googleapis.com/auth/androidpublisher"
+_ASSERTION_LIFETIME_S = 3600  # Google accepts no longer one
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -55,13 +56,13 @@ class Account(Record, frozen=True, kw_only=True):
 
 
 class Timestamp(Record, frozen=True, kw_only=True):
-    """An instant; its seconds are a text."""
+    """An instant, whose seconds are a text."""
 
     seconds: Text = None
 
 
 class UserComment(Record, frozen=True, kw_only=True, rename="camel"):
-    """What the customer wrote: title and text, a tab between them."""
+    """A customer's comment, whose text has the title and a tab before it."""
 
     text: str | None = ""
     original_text: str | None = ""
@@ -73,7 +74,7 @@ class UserComment(Record, frozen=True, kw_only=True, rename="camel"):
 
 
 class ReviewComment(Record, frozen=True, kw_only=True, rename="camel"):
-    """The customer's words, or ours."""
+    """A comment of a review, which is the customer's or, without `user_comment`, ours."""
 
     user_comment: UserComment | None = None
 
@@ -87,7 +88,7 @@ class PlayReview(Record, frozen=True, kw_only=True, rename="camel"):
 
 
 class TokenPagination(Record, frozen=True, kw_only=True, rename="camel"):
-    """Where the next page is."""
+    """The token of the next page, empty on the last one."""
 
     next_page_token: str | None = ""
 
@@ -100,7 +101,7 @@ class ReviewsListResponse(Record, frozen=True, kw_only=True, rename="camel"):
 
 
 class GooglePlay:
-    """The channel and its poll."""
+    """The channel of Google Play reviews."""
 
     name = "google_play"
     way: Literal["push", "pull"] = "pull"
@@ -111,98 +112,111 @@ class GooglePlay:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
-        kept = archived_item(delivery.raw)
-        told = decode_json(PlayReview, kept.item)
-        comment = _comment(told)
-        if not told.review_id or comment is None:
+        archived = archived_item(delivery.raw)
+        review = decode_json(PlayReview, archived.item)
+        comment = _user_comment(review)
+        if not review.review_id or comment is None:
             raise Rejected("json.invalid", "a review without its id or the customer's comment")
         title, _, text = (comment.original_text or comment.text or "").strip().rpartition("\t")
-        native, event = identify_version("google_play", delivery, told.review_id, kept.version)
-        about = " ".join(t for t in (comment.app_version_name, comment.device) if t)
+        text = text.strip()
+        native_id, event = identify_version(
+            "google_play", delivery, review.review_id, archived.version
+        )
+        device = " ".join(word for word in (comment.app_version_name, comment.device) if word)
+        paragraphs = (text, f"[{device}]" if device else "")
         return Parsed(
             message=build_message(
                 "google_play",
                 delivery,
                 context,
-                native_id=native,
-                root=told.review_id,
+                native_id=native_id,
+                root=review.review_id,
                 kind="review",
                 subject=title.strip(),
-                text=text.strip(),
+                text=text,
                 event=event,
-                full_text="\n".join(t for t in (text.strip(), f"[{about}]" if about else "") if t),
+                full_text="\n".join(paragraph for paragraph in paragraphs if paragraph),
                 sender=Party(
-                    name=told.author_name or "",
-                    handles=(Handle(kind="handle", value=f"google_play:{told.review_id}"),),
+                    name=review.author_name or "",
+                    handles=(Handle(kind="handle", value=f"google_play:{review.review_id}"),),
                 ),
-                sent_at=parse_time(comment.last_modified.seconds)
-                if comment.last_modified
-                else None,
+                sent_at=_modified_at(comment),
                 post=Post(rating=star_rating(comment.star_rating)),
-                reply_to=told.review_id,
-                thread=(told.review_id,),
-                answering=Answering(limit=LIMIT, public=True),
+                reply_to=review.review_id,
+                thread=(review.review_id,),
+                answering=Answering(limit=_MAX_ANSWER_CHARS, public=True),
             )
         )
 
     def pulls(self, settings: Account) -> bool:
-        """Say whether there is an app to ask for."""
+        """Return whether the settings name an app and a key to read its reviews with."""
         return bool(settings.package and settings.client_email and settings.private_key)
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
-        """Return the poll of one app."""
-        return PolledSource("google_play", account, settings, context, GooglePlayReviews().items)
-
-
-def _comment(told: PlayReview) -> UserComment | None:
-    return next((c.user_comment for c in told.comments if c.user_comment), None)
-
-
-def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(PlayReview, raw)
-    words = _comment(told) or UserComment()
-    made = parse_time(words.last_modified.seconds) if words.last_modified else None
-    version = content_hash(words.text, words.star_rating)
-    return PolledItem(id=told.review_id, raw=bytes(raw), version=version, created_at=made)
+        """Return the reviews of one app."""
+        return PolledSource(
+            "google_play", account, settings, context, GooglePlayReviews().list_items
+        )
 
 
 class GooglePlayReviews:
-    """Lists an app's reviews; its access token is kept for as long as it holds."""
+    """Lists the reviews of an app, with one access token for all requests."""
 
     def __init__(self) -> None:
         self._bearer = BearerToken()
 
-    async def items(self, settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
-        """Yield every review there is."""
+    async def list_items(
+        self, settings: Account, client: VendorClient
+    ) -> AsyncIterator[PolledItem]:
+        """Yield every review of the last seven days."""
         url = f"{settings.api}/androidpublisher/v3/applications/{settings.package}/reviews"
-        token, form = "", _form(settings, client)
+        page_token, form = "", _token_form(settings, client)
         for _ in range(MAX_PAGES):
-            query = {"maxResults": "100"} | ({"token": token} if token else {})
+            query = {"maxResults": "100"} | ({"token": page_token} if page_token else {})
             headers = await self._bearer.headers(client, settings.token_url, form)
-            page = decode_json(
-                ReviewsListResponse, await client.get(url, params=query, headers=headers)
-            )
+            body = await client.get(url, params=query, headers=headers)
+            page = decode_json(ReviewsListResponse, body)
             for raw in page.reviews:
-                yield build_item(raw, functools.partial(_item, raw))
-            token = (page.token_pagination.next_page_token if page.token_pagination else "") or ""
-            if not token:
+                yield build_item(raw, functools.partial(_item_of, raw))
+            pagination = page.token_pagination or TokenPagination()
+            page_token = pagination.next_page_token or ""
+            if not page_token:
                 return
 
 
-def _form(settings: Account, client: VendorClient) -> dict[str, str]:
-    """Return what an access token is asked with (RFC 7523, 2.1)."""
-    stamp = int(client.now().timestamp())
+def _user_comment(review: PlayReview) -> UserComment | None:
+    comments = (comment.user_comment for comment in review.comments)
+    return next((comment for comment in comments if comment), None)
+
+
+def _modified_at(comment: UserComment) -> datetime | None:
+    return parse_time((comment.last_modified or Timestamp()).seconds)
+
+
+def _item_of(raw: msgspec.Raw) -> PolledItem:
+    review = decode_json(PlayReview, raw)
+    comment = _user_comment(review) or UserComment()
+    return PolledItem(
+        id=review.review_id,
+        raw=bytes(raw),
+        version=content_hash(comment.text, comment.star_rating),
+        created_at=_modified_at(comment),
+    )
+
+
+def _token_form(settings: Account, client: VendorClient) -> dict[str, str]:
+    """Return the form of a request for an access token (RFC 7523, section 2.1)."""
+    now = int(client.now().timestamp())
     claims = {
         "iss": settings.client_email,
         "scope": _SCOPE,
         "aud": settings.token_url,
-        "iat": stamp,
-        "exp": stamp + 3600,
+        "iat": now,
+        "exp": now + _ASSERTION_LIFETIME_S,
     }
     try:
-        signed = jwt.encode(claims, settings.private_key, algorithm="RS256")
+        assertion = jwt.encode(claims, settings.private_key, algorithm="RS256")
     except (ValueError, TypeError, jwt.PyJWTError) as error:
-        raise Retry(
-            SETUP_PROBLEM_S, f"google_play: `private_key` is no RSA key: {error}"[:ERROR_TEXT_LIMIT]
-        ) from error
-    return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": signed}
+        text = f"google_play: `private_key` is not an RSA key: {error}"
+        raise Retry(SETUP_PROBLEM_S, text[:ERROR_TEXT_LIMIT]) from error
+    return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}

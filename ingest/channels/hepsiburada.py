@@ -1,11 +1,9 @@
-"""Hepsiburada: customers' questions to a merchant.
+"""The Hepsiburada channel takes customers' questions to a merchant, each turn as a message.
 
-Before: the merchant's panel holds issues. After: accept publishes each of the customer's turns.
 Source: developers.hepsiburada.com, ask to seller.
 """
 
-import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -21,6 +19,7 @@ from ingest.sources.polling import (
     VendorClient,
     archived_item,
     content_hash,
+    unreadable_item,
     window_start,
 )
 from schemas.account_fields import ApiAddress, Brand, PollInterval
@@ -28,9 +27,9 @@ from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party
 
-LIMIT = 2000
-_SIZE = 50
-_OURS = frozenset({"merchant", "seller", "satici", "hepsiburada"})
+_MAX_ANSWER_CHARS = 2000  # Hepsiburada refuses longer answers
+_PAGE_SIZE = 50  # issues
+_OUR_SENDERS = frozenset({"merchant", "seller", "satici", "hepsiburada"})
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -49,8 +48,8 @@ class Account(Record, frozen=True, kw_only=True):
     poll: PollInterval = timedelta(minutes=2)
 
 
-class IssueMessage(Record, frozen=True, kw_only=True, rename="camel"):
-    """Something that was said."""
+class IssueTurn(Record, frozen=True, kw_only=True, rename="camel"):
+    """A text of the customer, of the merchant or of Hepsiburada in an issue."""
 
     id: Text = ""
     content: str | None = ""
@@ -59,32 +58,40 @@ class IssueMessage(Record, frozen=True, kw_only=True, rename="camel"):
     created_at: Text = None
 
 
-class Product(Record, frozen=True, kw_only=True):
-    """What it is about."""
+class IssueProduct(Record, frozen=True, kw_only=True):
+    """The product that an issue is about."""
 
     name: str | None = ""
     sku: str | None = ""
 
 
 class Issue(Record, frozen=True, kw_only=True, rename="camel"):
-    """A question and what followed it."""
+    """A question with the turns that follow it."""
 
     issue_number: Text = ""
     status: str | None = ""
-    product: Product | None = None
-    conversations: tuple[IssueMessage, ...] = ()
+    product: IssueProduct | None = None
+    conversations: tuple[IssueTurn, ...] = ()
     expire_date: Text = None
 
 
-class ArchivedIssueMessage(Record, frozen=True, kw_only=True):
-    """One turn with its issue, as the archive keeps it."""
+class ArchivedTurn(Record, frozen=True, kw_only=True):
+    """A turn with its issue, as the archive keeps it."""
 
     issue: Issue
-    turn: IssueMessage
+    turn: IssueTurn
+
+
+class IssuesPage(Record, frozen=True, kw_only=True):
+    """A page of issues, whose list has one of three names."""
+
+    data: tuple[msgspec.Raw, ...] | None = None
+    items: tuple[msgspec.Raw, ...] | None = None
+    content: tuple[msgspec.Raw, ...] | None = None
 
 
 class Hepsiburada:
-    """The channel and its poll."""
+    """The channel of questions on Hepsiburada."""
 
     name = "hepsiburada"
     way: Literal["push", "pull"] = "pull"
@@ -94,22 +101,15 @@ class Hepsiburada:
     ignores = "the merchant's own turns"
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
-        """Return the Message of one turn, or of a captured issue's first."""
-        raw = bytes(archived_item(delivery.raw).item)
-        keys = decode_json(dict[str, msgspec.Raw], raw).keys()
-        told = (
-            decode_json(ArchivedIssueMessage, raw)
-            if "turn" in keys
-            else _first(decode_json(Issue, raw))
-        )
-        issue, turn = told.issue, told.turn
+        """Return the Message of one turn, or of the customer's first turn in a captured issue."""
+        archived = _read_turn(bytes(archived_item(delivery.raw).item))
+        issue, turn = archived.issue, archived.turn
         number = str(issue.issue_number or "")
         if not number or not turn.id:
             raise Rejected("json.invalid", "a turn without its id, or without its issue")
-        if _ours(turn):
+        if _is_ours(turn):
             raise Rejected("delivery.ignored", "the merchant's own turn")
-        open_ = (issue.status or "") in ("", "WaitingForAnswer")
-        until = parse_time(issue.expire_date)
+        is_open = (issue.status or "") in ("", "WaitingForAnswer")
         return Parsed(
             message=build_message(
                 "hepsiburada",
@@ -125,75 +125,78 @@ class Hepsiburada:
                 reply_to=number,
                 thread=(number,),
                 answering=Answering(
-                    limit=LIMIT,
-                    until=until,
-                    forbidden="" if open_ else "it was answered already, or its time is over",
+                    limit=_MAX_ANSWER_CHARS,
+                    until=parse_time(issue.expire_date),
+                    forbidden="" if is_open else "it was answered already, or its time is over",
                 ),
             )
         )
 
     def pulls(self, settings: Account) -> bool:
-        """Say whether there is a merchant to ask for."""
+        """Return whether the settings name a merchant and a key to read its issues with."""
         return bool(settings.merchant and settings.key)
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
-        """Return the poll of one merchant."""
-        return PolledSource("hepsiburada", account, settings, context, items)
+        """Return the issues of one merchant."""
+        return PolledSource("hepsiburada", account, settings, context, list_turns)
 
 
-def _ours(turn: IssueMessage) -> bool:
-    return (turn.sender or "").lower() in _OURS or (turn.type or "").lower() == "answer"
-
-
-def _first(issue: Issue) -> ArchivedIssueMessage:
-    theirs = [t for t in issue.conversations if not _ours(t)]
-    if not theirs:
-        raise Rejected("delivery.ignored", "no turn of a customer's")
-    return ArchivedIssueMessage(issue=issue, turn=theirs[0])
-
-
-async def items(settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
+async def list_turns(settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
     """Yield the customers' turns of the last days, in issues of every status."""
     start = window_start(client.now(), settings.window)
     for number in range(MAX_PAGES):
-        raw = await client.get(
+        body = await client.get(
             f"{settings.api}/issues",
             auth=(settings.merchant, settings.key),
             headers={"merchantid": settings.merchant, "user-agent": settings.integrator},
-            params={"page": number, "size": _SIZE, "minCreatedAt": start.isoformat()},
+            params={"page": number, "size": _PAGE_SIZE, "minCreatedAt": start.isoformat()},
         )
-        found = _issues(raw)
-        for raw_issue in found:
-            try:
-                issue = decode_json(Issue, raw_issue)
-            except Rejected:
-                yield PolledItem(
-                    id=hashlib.sha256(bytes(raw_issue)).hexdigest(), raw=bytes(raw_issue)
-                )
-                continue
-            for turn in issue.conversations:
-                if not _ours(turn):
-                    bare = msgspec.structs.replace(issue, conversations=())
-                    kept = msgspec.json.encode(ArchivedIssueMessage(issue=bare, turn=turn))
-                    own = str(turn.id or content_hash(issue.issue_number, turn.content))
-                    yield PolledItem(id=own, raw=kept, created_at=parse_time(turn.created_at))
-        if len(found) < _SIZE:
+        issues = _decode_issues(body)
+        for raw in issues:
+            for item in _items_of(raw):
+                yield item
+        if len(issues) < _PAGE_SIZE:
             return
 
 
-class IssuesPage(Record, frozen=True, kw_only=True):
-    """A page of issues, under either name."""
+def _decode_issues(body: bytes) -> tuple[msgspec.Raw, ...]:
+    if body.lstrip()[:1] == b"[":
+        return decode_json(tuple[msgspec.Raw, ...], body)
+    page = decode_json(IssuesPage, body)
+    for issues in (page.data, page.items, page.content):
+        if issues is not None:
+            return issues
+    raise Rejected("json.invalid", "the page has no list of issues")
 
-    data: tuple[msgspec.Raw, ...] | None = None
-    items: tuple[msgspec.Raw, ...] | None = None
-    content: tuple[msgspec.Raw, ...] | None = None
+
+def _items_of(raw: msgspec.Raw) -> Iterator[PolledItem]:
+    """Yield the customer's turns of an issue, or the issue itself when it is unreadable."""
+    try:
+        issue = decode_json(Issue, raw)
+    except Rejected:
+        yield unreadable_item(raw)
+        return
+    bare_issue = msgspec.structs.replace(issue, conversations=())
+    for turn in issue.conversations:
+        if not _is_ours(turn):
+            yield PolledItem(
+                id=str(turn.id or content_hash(issue.issue_number, turn.content)),
+                raw=msgspec.json.encode(ArchivedTurn(issue=bare_issue, turn=turn)),
+                created_at=parse_time(turn.created_at),
+            )
 
 
-def _issues(raw: bytes) -> tuple[msgspec.Raw, ...]:
-    if raw.lstrip()[:1] == b"[":
-        return decode_json(tuple[msgspec.Raw, ...], raw)
-    page = decode_json(IssuesPage, raw)
-    for found in (page.data, page.items, page.content):
-        if found is not None:
-            return found
-    raise Rejected("json.invalid", "no list of issues where one is due")
+def _read_turn(item: bytes) -> ArchivedTurn:
+    """Return a turn with its issue; of a captured issue, the customer's first turn."""
+    if "turn" in decode_json(dict[str, msgspec.Raw], item):
+        return decode_json(ArchivedTurn, item)
+    issue = decode_json(Issue, item)
+    first = next((turn for turn in issue.conversations if not _is_ours(turn)), None)
+    if first is None:
+        raise Rejected("delivery.ignored", "no turn of the customer")
+    return ArchivedTurn(issue=issue, turn=first)
+
+
+def _is_ours(turn: IssueTurn) -> bool:
+    is_our_sender = (turn.sender or "").lower() in _OUR_SENDERS
+    return is_our_sender or (turn.type or "").lower() == "answer"

@@ -1,13 +1,14 @@
-"""Reddit: comments and posts that name the account, and answers to it.
+"""The Reddit channel takes comments that name the account, and answers to its own comments.
 
-Before: the account's inbox holds them. After: accept publishes. Reddit gives its API by contract
-only. Its limit's header is the seconds that are left. Source: reddit.com/dev/api.
+Reddit gives access to its API only by contract. Its rate limit's header has the seconds that
+remain.
+Source: reddit.com/dev/api.
 """
 
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -29,8 +30,10 @@ from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
 
-LIMIT = 10_000
-_GONE = ("[deleted]", "[removed]")
+_MAX_ANSWER_CHARS = 10_000  # Reddit refuses longer comments
+_DELETED = "[deleted]"
+_REMOVED = "[removed]"
+_INBOXES = ("mentions", "comments", "selfreply")
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -54,8 +57,8 @@ class Account(Record, frozen=True, kw_only=True):
     poll: PollInterval = timedelta(minutes=1)
 
 
-class RedditMessage(Record, frozen=True, kw_only=True):
-    """A comment or a message about one."""
+class InboxEntry(Record, frozen=True, kw_only=True):
+    """A comment in the inbox, or a private message when `was_comment` is false."""
 
     name: str = ""
     author: str | None = ""
@@ -66,31 +69,30 @@ class RedditMessage(Record, frozen=True, kw_only=True):
     parent_id: str | None = ""
     first_message_name: str | None = ""
     created_utc: Text = None
-    edited: Any = False
     was_comment: bool = True
 
 
 class Thing(Record, frozen=True, kw_only=True):
-    """Something in a listing."""
+    """An object of a listing, with its kind."""
 
     kind: str = ""
-    data: RedditMessage = RedditMessage()
+    data: InboxEntry = InboxEntry()
 
 
-class Children(Record, frozen=True, kw_only=True):
-    """The things of a listing."""
+class ListingData(Record, frozen=True, kw_only=True):
+    """The objects of a listing."""
 
     children: tuple[msgspec.Raw, ...] = ()
 
 
 class Listing(Record, frozen=True, kw_only=True):
-    """A listing."""
+    """A page of objects."""
 
-    data: Children = Children()
+    data: ListingData = ListingData()
 
 
 class Reddit:
-    """The channel and its poll."""
+    """The channel of Reddit comments."""
 
     name = "reddit"
     way: Literal["push", "pull"] = "pull"
@@ -100,84 +102,101 @@ class Reddit:
     ignores = "our own comments, and deleted or removed ones"
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
-        """Return the Message of one thing."""
-        told: Account = context.settings or Account()
-        kept = archived_item(delivery.raw)
-        words = decode_json(Thing, kept.item).data
-        if not words.name:
+        """Return the Message of one comment."""
+        archived = archived_item(delivery.raw)
+        entry = decode_json(Thing, archived.item).data
+        if not entry.name:
             raise Rejected("json.invalid", "a thing without its name")
-        who = words.author or ""
-        if told.username and who.lower() == told.username.lower():
-            raise Rejected("delivery.ignored", "our own")
-        if words.body in _GONE or who == "[deleted]":
-            raise Rejected("delivery.ignored", "deleted or removed")
-        native, event = identify_version("reddit", delivery, words.name, kept.version)
-        root = _root(words)
-        handles = (Handle(kind="handle", value=f"reddit:{who.lower()}"),) if who else ()
+        reason = _reason_to_ignore(entry, context.settings or Account())
+        if reason:
+            raise Rejected("delivery.ignored", reason)
+        author = entry.author or ""
+        handles = (Handle(kind="handle", value=f"reddit:{author.lower()}"),) if author else ()
+        native_id, event = identify_version("reddit", delivery, entry.name, archived.version)
         return Parsed(
             message=build_message(
                 "reddit",
                 delivery,
                 context,
-                native_id=native,
-                root=f"{root}|{who}",
+                native_id=native_id,
+                root=f"{_top_post(entry)}|{author}",
                 kind="post",
-                text=words.body or "",
+                text=entry.body or "",
                 event=event,
-                sender=Party(name=who, handles=handles),
-                sent_at=parse_time(words.created_utc),
-                reply_to=words.name,
-                thread=(words.name,),
+                sender=Party(name=author, handles=handles),
+                sent_at=parse_time(entry.created_utc),
+                reply_to=entry.name,
+                thread=(entry.name,),
                 post=Post(
-                    url=f"https://www.reddit.com{words.context}" if words.context else None,
-                    parent=words.parent_id or None,
+                    url=f"https://www.reddit.com{entry.context}" if entry.context else None,
+                    parent=entry.parent_id or None,
                 ),
-                answering=Answering(limit=LIMIT, public=words.was_comment),
+                answering=Answering(limit=_MAX_ANSWER_CHARS, public=entry.was_comment),
             )
         )
 
     def pulls(self, settings: Account) -> bool:
-        """Say whether there is an account to ask for."""
+        """Return whether the settings name an account and a token to read its inbox with."""
         return bool(settings.username and settings.refresh_token)
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
-        """Return the poll of one account."""
-        return PolledSource("reddit", account, settings, context, Inbox().items)
+        """Return the inbox of one account."""
+        return PolledSource("reddit", account, settings, context, RedditInbox().list_items)
 
 
-def _root(words: RedditMessage) -> str:
-    """Return the post it stands under: in the inbox only its address tells."""
-    parts = (words.context or "").split("/")
-    if words.link_id:
-        return words.link_id
-    return f"t3_{parts[4]}" if len(parts) > 4 and parts[3] == "comments" else words.name
-
-
-def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(Thing, raw).data
-    at = parse_time(told.created_utc)
-    return PolledItem(id=told.name, raw=bytes(raw), version=content_hash(told.body), created_at=at)
-
-
-class Inbox:
-    """Lists what names the account and what answers it."""
+class RedditInbox:
+    """Lists the comments in an account's inbox, with one access token for all requests."""
 
     def __init__(self) -> None:
         self._bearer = BearerToken()
 
-    async def items(self, settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
-        """Yield the newest hundred of each: a deleted anchor would end a walk unseen."""
+    async def list_items(
+        self, settings: Account, client: VendorClient
+    ) -> AsyncIterator[PolledItem]:
+        """Yield the newest hundred comments of each kind.
+
+        It reads no further pages: Reddit names the next page by a comment, and after the deletion
+        of that comment it returns an empty page instead of an error.
+        """
         form = {"grant_type": "refresh_token", "refresh_token": settings.refresh_token}
         agent = {"user-agent": settings.agent}
         auth = (settings.client_id, settings.client_secret)
-        for where in ("mentions", "comments", "selfreply"):
-            token = await self._bearer.headers(
+        for inbox in _INBOXES:
+            headers = await self._bearer.headers(
                 client, settings.token_url, form, auth=auth, headers=agent
             )
-            raw = await client.get(
-                f"{settings.api}/message/{where}",
+            body = await client.get(
+                f"{settings.api}/message/{inbox}",
                 params={"limit": "100", "raw_json": "1"},
-                headers=token | agent,
+                headers=headers | agent,
             )
-            for one in decode_json(Listing, raw).data.children:
-                yield build_item(one, functools.partial(_item, one))
+            for raw in decode_json(Listing, body).data.children:
+                yield build_item(raw, functools.partial(_item_of, raw))
+
+
+def _item_of(raw: msgspec.Raw) -> PolledItem:
+    entry = decode_json(Thing, raw).data
+    return PolledItem(
+        id=entry.name,
+        raw=bytes(raw),
+        version=content_hash(entry.body),
+        created_at=parse_time(entry.created_utc),
+    )
+
+
+def _reason_to_ignore(entry: InboxEntry, settings: Account) -> str:
+    """Return why a comment is not a customer's, empty for a customer's comment."""
+    author = entry.author or ""
+    if settings.username and author.lower() == settings.username.lower():
+        return "our own"
+    if entry.body in (_DELETED, _REMOVED) or author == _DELETED:
+        return "deleted or removed"
+    return ""
+
+
+def _top_post(entry: InboxEntry) -> str:
+    """Return the post above a comment, which in the inbox only the comment's address names."""
+    if entry.link_id:
+        return entry.link_id
+    parts = (entry.context or "").split("/")
+    return f"t3_{parts[4]}" if len(parts) > 4 and parts[3] == "comments" else entry.name

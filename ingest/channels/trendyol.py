@@ -1,8 +1,7 @@
-"""Trendyol: customers' questions to a seller.
+"""The Trendyol channel takes customers' questions to a seller.
 
-Before: the seller's panel holds questions. After: accept publishes. An answer that Trendyol
-refuses puts the same question up again: that is a message of its own. Source:
-developers.trendyol.com, question and answer services.
+Trendyol asks a question again whose answer it refused, which is a message of its own.
+Source: developers.trendyol.com, question and answer services.
 """
 
 import functools
@@ -29,8 +28,9 @@ from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
 
-LIMIT = 2000
-_SIZE = 50
+_MAX_ANSWER_CHARS = 2000  # Trendyol refuses longer answers
+_PAGE_SIZE = 50  # questions; Trendyol gives no more at one time
+_CLOSED_STATUSES = frozenset({"ANSWERED", "REPORTED", "REJECTED", "UNANSWERED"})
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ class Account(Record, frozen=True, kw_only=True):
 
 
 class Question(Record, frozen=True, kw_only=True, rename="camel"):
-    """A question."""
+    """A question; after a refused answer it has the time and the reason of the refusal."""
 
     id: Text = ""
     text: str | None = ""
@@ -66,11 +66,10 @@ class QuestionsPage(Record, frozen=True, kw_only=True, rename="camel"):
     """A page of questions."""
 
     content: tuple[msgspec.Raw, ...] = ()
-    total_pages: Text = 1
 
 
 class Trendyol:
-    """The channel and its poll."""
+    """The channel of questions on Trendyol."""
 
     name = "trendyol"
     way: Literal["push", "pull"] = "pull"
@@ -81,92 +80,95 @@ class Trendyol:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one question."""
-        told = decode_json(Question, archived_item(delivery.raw).item)
-        number = str(told.id or "")
+        question = decode_json(Question, archived_item(delivery.raw).item)
+        number, native_id = str(question.id or ""), _native_id(question)
         if not number:
             raise Rejected("json.invalid", "a question without its id")
-        refused = _refused(told)
-        native = f"{number}@{told.rejected_date}" if refused else number
-        who = str(told.customer_id or number)
-        text = told.text or ""
-        note = (
-            f"\n[Trendyol refused the answer: {told.reason or 'no reason given'}]"
-            if refused
-            else ""
-        )
+        customer = str(question.customer_id or number)
+        text, note = question.text or "", ""
+        is_asked_again = _is_asked_again(question)
+        if is_asked_again:
+            reason = question.reason or "no reason given"
+            note = f"\n[Trendyol refused the answer: {reason}]"
         return Parsed(
             message=build_message(
                 "trendyol",
                 delivery,
                 context,
-                native_id=native,
+                native_id=native_id,
                 root=number,
                 kind="post",
                 text=text,
                 full_text=text + note,
-                subject=told.product_name or "",
+                subject=question.product_name or "",
                 sender=Party(
-                    name=told.user_name or "",
-                    handles=(Handle(kind="handle", value=f"trendyol:{who}"),),
+                    name=question.user_name or "",
+                    handles=(Handle(kind="handle", value=f"trendyol:{customer}"),),
                 ),
-                sent_at=parse_time(told.creation_date),
-                post=Post(url=told.web_url or None),
+                sent_at=parse_time(question.creation_date),
+                post=Post(url=question.web_url or None),
                 reply_to=number,
                 thread=(number,),
-                flags=("answer_refused",) if refused else (),
-                answering=_answering(told.status),
+                flags=("answer_refused",) if is_asked_again else (),
+                answering=_answering(question.status),
             )
         )
 
     def pulls(self, settings: Account) -> bool:
-        """Say whether there is a seller to ask for."""
+        """Return whether the settings name a seller and a key to read its questions with."""
         return bool(settings.seller and settings.key and settings.secret)
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
-        """Return the poll of one seller."""
-        return PolledSource("trendyol", account, settings, context, items)
+        """Return the questions of one seller."""
+        return PolledSource("trendyol", account, settings, context, list_questions)
 
 
-def _refused(told: Question) -> bool:
-    return str(told.rejected_date or "0") != "0" and told.status == "WAITING_FOR_ANSWER"
-
-
-def _answering(status: str) -> Answering:
-    done = (
-        "it was answered already, or its time is over"
-        if status in ("ANSWERED", "REPORTED", "REJECTED", "UNANSWERED")
-        else ""
-    )
-    return Answering(limit=LIMIT, public=True, forbidden=done)
-
-
-def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(Question, raw)
-    own = str(told.id or "")
-    if own and _refused(told):
-        own = f"{own}@{told.rejected_date}"
-    return PolledItem(id=own, raw=bytes(raw), created_at=parse_time(told.creation_date))
-
-
-async def items(settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
+async def list_questions(settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
     """Yield the questions of the last days, of every status."""
     url = f"{settings.api}/integration/qna/sellers/{settings.seller}/questions/filter"
     start, end = window_start(client.now(), settings.window), client.now()
     for number in range(MAX_PAGES):
-        raw = await client.get(
+        body = await client.get(
             url,
             auth=(settings.key, settings.secret),
             headers={"user-agent": f"{settings.seller} - SelfIntegration"},
             params={
                 "page": number,
-                "size": _SIZE,
+                "size": _PAGE_SIZE,
                 "startDate": int(start.timestamp() * 1000),
                 "endDate": int(end.timestamp() * 1000),
                 "orderByField": "LastModifiedDate",
             },
         )
-        page = decode_json(QuestionsPage, raw)
-        for one in page.content:
-            yield build_item(one, functools.partial(_item, one))
-        if len(page.content) < _SIZE:
+        page = decode_json(QuestionsPage, body)
+        for raw in page.content:
+            yield build_item(raw, functools.partial(_item_of, raw))
+        if len(page.content) < _PAGE_SIZE:
             return
+
+
+def _item_of(raw: msgspec.Raw) -> PolledItem:
+    question = decode_json(Question, raw)
+    return PolledItem(
+        id=_native_id(question), raw=bytes(raw), created_at=parse_time(question.creation_date)
+    )
+
+
+def _native_id(question: Question) -> str:
+    """Return the id of a question, of its own for one that Trendyol asks again; empty without."""
+    number = str(question.id or "")
+    if number and _is_asked_again(question):
+        return f"{number}@{question.rejected_date}"
+    return number
+
+
+def _is_asked_again(question: Question) -> bool:
+    """Return whether Trendyol refused the answer to a question that is open again."""
+    was_refused = str(question.rejected_date or "0") != "0"
+    return was_refused and question.status == "WAITING_FOR_ANSWER"
+
+
+def _answering(status: str) -> Answering:
+    is_closed = status in _CLOSED_STATUSES
+    forbidden = "it was answered already, or its time is over" if is_closed else ""
+    return Answering(limit=_MAX_ANSWER_CHARS, public=True, forbidden=forbidden)

@@ -1,8 +1,8 @@
-"""Trustpilot: service reviews of a business.
+"""The Trustpilot channel takes the service reviews of a business, with their later versions.
 
-Before: Trustpilot holds reviews. After: accept publishes; a review that is changed keeps its id and
-is an event of it. Its webhooks carry no signature, so it is asked instead. Source:
-developers.trustpilot.com, client credentials, private reviews of a business unit.
+Trustpilot does not sign its webhooks, and so Santral reads the reviews. A changed review keeps its
+id, and its later version is an event of the review.
+Source: developers.trustpilot.com, client credentials, private reviews of a business unit.
 """
 
 import functools
@@ -33,7 +33,8 @@ from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
 
-_PAGE = 100
+_PAGE_SIZE = 100  # reviews; Trustpilot gives no more at one time
+_MAX_HANDLE_CHARS = 512  # as Handle allows
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -52,14 +53,14 @@ class Account(Record, frozen=True, kw_only=True):
 
 
 class Consumer(Record, frozen=True, kw_only=True, rename="camel"):
-    """Who wrote it."""
+    """The author of a review."""
 
     id: str | None = ""
     display_name: str | None = ""
 
 
 class ServiceReview(Record, frozen=True, kw_only=True, rename="camel"):
-    """A review; `referralEmail` is known of a customer whom the business invited."""
+    """A review; `referral_email` is the address of a customer whom the business invited."""
 
     id: str = ""
     stars: Text = None
@@ -72,13 +73,13 @@ class ServiceReview(Record, frozen=True, kw_only=True, rename="camel"):
 
 
 class ServiceReviewsPage(Record, frozen=True, kw_only=True):
-    """A page of reviews; one past the last is empty."""
+    """A page of reviews; the page after the last one is empty."""
 
     reviews: tuple[msgspec.Raw, ...] = ()
 
 
 class Trustpilot:
-    """The channel and its poll."""
+    """The channel of Trustpilot reviews."""
 
     name = "trustpilot"
     way: Literal["push", "pull"] = "pull"
@@ -89,88 +90,91 @@ class Trustpilot:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
-        kept = archived_item(delivery.raw)
-        told = decode_json(ServiceReview, kept.item)
-        if not told.id:
+        archived = archived_item(delivery.raw)
+        review = decode_json(ServiceReview, archived.item)
+        if not review.id:
             raise Rejected("json.invalid", "a review without its id")
-        native, event = identify_version("trustpilot", delivery, told.id, kept.version)
-        who = told.consumer.id or told.id
-        handles = [Handle(kind="handle", value=f"trustpilot:{who}"[:512])]
-        mail = (told.referral_email or "").strip().lower()
-        if "@" in mail:
-            handles.append(Handle(kind="email", value=mail[:512]))
+        native_id, event = identify_version("trustpilot", delivery, review.id, archived.version)
+        changed_at = review.updated_at or review.created_at
         return Parsed(
             message=build_message(
                 "trustpilot",
                 delivery,
                 context,
-                native_id=native,
-                root=told.id,
+                native_id=native_id,
+                root=review.id,
                 kind="review",
-                subject=told.title or "",
-                text=told.text or told.title or "",
+                subject=review.title or "",
+                text=review.text or review.title or "",
                 event=event,
-                sender=Party(name=told.consumer.display_name or "", handles=tuple(handles)),
-                sent_at=parse_time(
-                    told.updated_at or told.created_at if event else told.created_at
-                ),
+                sender=Party(name=review.consumer.display_name or "", handles=_handles(review)),
+                sent_at=parse_time(changed_at if event else review.created_at),
                 post=Post(
-                    url=f"https://www.trustpilot.com/reviews/{told.id}",
-                    rating=star_rating(told.stars),
+                    url=f"https://www.trustpilot.com/reviews/{review.id}",
+                    rating=star_rating(review.stars),
                 ),
-                reply_to=told.id,
-                thread=(told.id,),
+                reply_to=review.id,
+                thread=(review.id,),
                 answering=Answering(public=True),
             )
         )
 
     def pulls(self, settings: Account) -> bool:
-        """Say whether there is a business to ask for."""
+        """Return whether the settings name a business and a key to read its reviews with."""
         return bool(settings.unit and settings.key and settings.secret)
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
-        """Return the poll of one business."""
-        return PolledSource("trustpilot", account, settings, context, TrustpilotReviews().items)
-
-
-def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(ServiceReview, raw)
-    if not told.id:
-        raise Rejected("json.invalid", "a review without its id")
-    version = content_hash(told.stars, told.title, told.text)
-    return PolledItem(
-        id=told.id, raw=bytes(raw), version=version, created_at=parse_time(told.created_at)
-    )
+        """Return the reviews of one business."""
+        list_items = TrustpilotReviews().list_items
+        return PolledSource("trustpilot", account, settings, context, list_items)
 
 
 class TrustpilotReviews:
-    """Lists the reviews of a business."""
+    """Lists the reviews of a business, with one access token for all requests."""
 
     def __init__(self) -> None:
         self._bearer = BearerToken()
 
-    async def items(self, settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
+    async def list_items(
+        self, settings: Account, client: VendorClient
+    ) -> AsyncIterator[PolledItem]:
         """Yield the reviews of the window, the newest first."""
         url = f"{settings.api}/v1/private/business-units/{settings.unit}/reviews"
         token_url = f"{settings.api}/v1/oauth/oauth-business-users-for-applications/accesstoken"
-        for number in range(MAX_PAGES):
+        form = {"grant_type": "client_credentials"}
+        start = window_start(client.now(), settings.window)
+        for number in range(1, MAX_PAGES + 1):
             headers = await self._bearer.headers(
-                client,
-                token_url,
-                {"grant_type": "client_credentials"},
-                auth=(settings.key, settings.secret),
+                client, token_url, form, auth=(settings.key, settings.secret)
             )
-            query = {"page": str(number + 1), "perPage": str(_PAGE), "orderBy": "createdat.desc"}
-            page = decode_json(
-                ServiceReviewsPage, await client.get(url, params=query, headers=headers)
-            )
-            made = [build_item(raw, functools.partial(_item, raw)) for raw in page.reviews]
-            for item in made:
+            query = {"page": str(number), "perPage": str(_PAGE_SIZE), "orderBy": "createdat.desc"}
+            body = await client.get(url, params=query, headers=headers)
+            page = decode_json(ServiceReviewsPage, body)
+            items = [build_item(raw, functools.partial(_item_of, raw)) for raw in page.reviews]
+            for item in items:
                 yield item
-            past = [
-                m.created_at is not None
-                and m.created_at < window_start(client.now(), settings.window)
-                for m in made
-            ]
-            if len(made) < _PAGE or past[-1]:
-                break
+            if len(items) < _PAGE_SIZE:
+                return
+            oldest = items[-1].created_at
+            if oldest is not None and oldest < start:
+                return
+
+
+def _item_of(raw: msgspec.Raw) -> PolledItem:
+    review = decode_json(ServiceReview, raw)
+    return PolledItem(
+        id=review.id,
+        raw=bytes(raw),
+        version=content_hash(review.stars, review.title, review.text),
+        created_at=parse_time(review.created_at),
+    )
+
+
+def _handles(review: ServiceReview) -> tuple[Handle, ...]:
+    """Return the handle of a review's author, and the mail address of an invited customer."""
+    value = f"trustpilot:{review.consumer.id or review.id}"
+    author = Handle(kind="handle", value=value[:_MAX_HANDLE_CHARS])
+    address = (review.referral_email or "").strip().lower()
+    if "@" not in address:
+        return (author,)
+    return (author, Handle(kind="email", value=address[:_MAX_HANDLE_CHARS]))

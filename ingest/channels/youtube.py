@@ -1,7 +1,7 @@
-"""YouTube: comments under the videos of a channel.
+"""The YouTube channel takes the comments of others under the videos of a channel.
 
-Before: YouTube holds threads of comments. After: accept publishes. A thread is a conversation of
-its own for each person in it. A new answer does not lift an old thread: their number is compared.
+Each person in a thread has a conversation of their own. An old thread with a new answer stays at
+its place in the listing, and so the source compares the number of its answers with the last one.
 Source: developers.google.com/youtube/v3, commentThreads, comments.
 """
 
@@ -31,7 +31,8 @@ from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
 
-LIMIT = 10_000
+_MAX_ANSWER_CHARS = 10_000  # YouTube refuses longer comments
+_PAGE_SIZE = 100  # threads or comments; YouTube gives no more at one time
 _THREAD_KIND = "youtube#commentThread"
 
 
@@ -58,19 +59,19 @@ class Account(Record, frozen=True, kw_only=True):
     poll: PollInterval = timedelta(minutes=5)
 
 
-class Author(Record, frozen=True, kw_only=True):
-    """Who wrote it."""
+class AuthorChannelId(Record, frozen=True, kw_only=True):
+    """The id of an author's own channel."""
 
     value: str = ""
 
 
 class CommentSnippet(Record, frozen=True, kw_only=True, rename="camel"):
-    """What a comment says."""
+    """The text, the author and the times of a comment."""
 
     text_display: str | None = ""
     text_original: str | None = ""
     author_display_name: str | None = ""
-    author_channel_id: Author = Author()
+    author_channel_id: AuthorChannelId = AuthorChannelId()
     video_id: str | None = ""
     parent_id: str | None = ""
     published_at: Text = None
@@ -85,7 +86,7 @@ class YoutubeComment(Record, frozen=True, kw_only=True):
 
 
 class ThreadSnippet(Record, frozen=True, kw_only=True, rename="camel"):
-    """What a thread is."""
+    """The first comment of a thread, and the number of its answers."""
 
     top_level_comment: msgspec.Raw
     total_reply_count: int = 0
@@ -98,8 +99,8 @@ class ThreadReplies(Record, frozen=True, kw_only=True):
     comments: tuple[msgspec.Raw, ...] = ()
 
 
-class Thread(Record, frozen=True, kw_only=True):
-    """A thread."""
+class CommentThread(Record, frozen=True, kw_only=True):
+    """A comment with its answers."""
 
     id: str = ""
     snippet: ThreadSnippet
@@ -120,7 +121,7 @@ class CommentsPage(Record, frozen=True, kw_only=True, rename="camel"):
 
 
 class Youtube:
-    """The channel and its poll."""
+    """The channel of YouTube comments."""
 
     name = "youtube"
     way: Literal["push", "pull"] = "pull"
@@ -131,120 +132,120 @@ class Youtube:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one comment."""
-        told: Account = context.settings or Account()
-        kept = archived_item(delivery.raw)
-        comment = _read_comment(kept.item)
-        words = comment.snippet
-        who = words.author_channel_id.value
+        settings = context.settings or Account()
+        archived = archived_item(delivery.raw)
+        comment = _read_comment(archived.item)
+        snippet = comment.snippet
+        author = snippet.author_channel_id.value
         if not comment.id:
             raise Rejected("json.invalid", "a comment without its id")
-        if who and who == told.channel_id:
+        if author and author == settings.channel_id:
             raise Rejected("delivery.ignored", "our own")
-        top = words.parent_id or comment.id.partition(".")[0]
-        native, event = identify_version("youtube", delivery, comment.id, kept.version)
-        link = f"https://www.youtube.com/watch?v={words.video_id}&lc={comment.id}"
+        thread = snippet.parent_id or comment.id.partition(".")[0]
+        url = f"https://www.youtube.com/watch?v={snippet.video_id}&lc={comment.id}"
+        native_id, event = identify_version("youtube", delivery, comment.id, archived.version)
         return Parsed(
             message=build_message(
                 "youtube",
                 delivery,
                 context,
-                native_id=native,
-                root=f"{top}|{who}",
+                native_id=native_id,
+                root=f"{thread}|{author}",
                 kind="post",
-                text=words.text_original or words.text_display or "",
+                text=snippet.text_original or snippet.text_display or "",
                 event=event,
                 sender=Party(
-                    name=words.author_display_name or "",
-                    handles=(Handle(kind="handle", value=f"youtube:{who}"),) if who else (),
+                    name=snippet.author_display_name or "",
+                    handles=(Handle(kind="handle", value=f"youtube:{author}"),) if author else (),
                 ),
-                sent_at=parse_time(words.updated_at if event else words.published_at),
-                post=Post(url=link if words.video_id else None, parent=words.parent_id or None),
-                reply_to=top,
+                sent_at=parse_time(snippet.updated_at if event else snippet.published_at),
+                post=Post(url=url if snippet.video_id else None, parent=snippet.parent_id or None),
+                reply_to=thread,
                 thread=(comment.id,),
-                answering=Answering(limit=LIMIT, public=True),
+                answering=Answering(limit=_MAX_ANSWER_CHARS, public=True),
             )
         )
 
     def pulls(self, settings: Account) -> bool:
-        """Say whether there is a channel to ask for."""
+        """Return whether the settings name a channel and a token to read its comments with."""
         return bool(settings.channel_id and settings.refresh_token)
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
-        """Return the poll of one channel."""
-        return PolledSource("youtube", account, settings, context, Comments().items)
+        """Return the comments of one channel."""
+        return PolledSource("youtube", account, settings, context, VideoComments().list_items)
 
 
-def _read_comment(item: msgspec.Raw) -> YoutubeComment:
-    """Return a comment, or the first comment of a thread, which only an unreadable thread is."""
-    if decode_json(Resource, item).kind == _THREAD_KIND:
-        item = decode_json(Thread, item).snippet.top_level_comment
-    return decode_json(YoutubeComment, item)
-
-
-class Comments:
-    """Lists the newest threads, and asks for the answers of those that grew."""
+class VideoComments:
+    """Lists the newest threads of a channel, and all answers of the threads that grew."""
 
     def __init__(self) -> None:
         self._bearer = BearerToken()
-        self._answers: dict[str, int] = {}
+        self._reply_counts: dict[str, int] = {}
 
-    async def items(self, settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
-        """Yield the comments of the newest threads, those that grew with all their answers."""
-        token, left = "", settings.threads
-        while left > 0:
+    async def list_items(
+        self, settings: Account, client: VendorClient
+    ) -> AsyncIterator[PolledItem]:
+        """Yield the comments of the newest threads, of those that grew with all their answers."""
+        page_token, threads_left = "", settings.threads
+        while threads_left > 0:
             query = {
                 "part": "snippet,replies",
                 "allThreadsRelatedToChannelId": settings.channel_id,
-                "maxResults": "100",
+                "maxResults": str(_PAGE_SIZE),
                 "order": "time",
                 "textFormat": "plainText",
             }
-            query |= {"pageToken": token} if token else {}
-            page = decode_json(
-                CommentsPage, await self._get(settings, client, "commentThreads", query)
-            )
+            query |= {"pageToken": page_token} if page_token else {}
+            page = await self._page(settings, client, "commentThreads", query)
             for raw in page.items:
-                try:
-                    thread = decode_json(Thread, raw)
-                except Rejected:
-                    yield unreadable_item(raw)
-                    continue
-                top = thread.snippet.top_level_comment
-                yield build_item(top, functools.partial(_item, top))
-                count, inline = thread.snippet.total_reply_count, thread.replies.comments
-                for below in inline:
-                    yield build_item(below, functools.partial(_item, below))
-                if count > len(inline) and count != self._answers.get(thread.id):
-                    async for item in self._below(settings, client, thread.id):
-                        yield item
-                self._answers[thread.id] = count
-            left -= 100
-            token = page.next_page_token or ""
-            if not token:
+                async for item in self._thread_items(settings, client, raw):
+                    yield item
+            threads_left -= _PAGE_SIZE
+            page_token = page.next_page_token or ""
+            if not page_token:
                 return
 
-    async def _below(
+    async def _thread_items(
+        self, settings: Account, client: VendorClient, raw: msgspec.Raw
+    ) -> AsyncIterator[PolledItem]:
+        """Yield the comments of a thread, or the thread itself when it is unreadable."""
+        try:
+            thread = decode_json(CommentThread, raw)
+        except Rejected:
+            yield unreadable_item(raw)
+            return
+        listed = (thread.snippet.top_level_comment, *thread.replies.comments)
+        for comment in listed:
+            yield build_item(comment, functools.partial(_item_of, comment))
+        count = thread.snippet.total_reply_count
+        is_partial = count > len(thread.replies.comments)
+        if is_partial and count != self._reply_counts.get(thread.id):
+            async for item in self._replies(settings, client, thread.id):
+                yield item
+        self._reply_counts[thread.id] = count
+
+    async def _replies(
         self, settings: Account, client: VendorClient, thread: str
     ) -> AsyncIterator[PolledItem]:
-        token = ""
+        page_token = ""
         while True:
             query = {
                 "part": "snippet",
                 "parentId": thread,
-                "maxResults": "100",
+                "maxResults": str(_PAGE_SIZE),
                 "textFormat": "plainText",
             }
-            query |= {"pageToken": token} if token else {}
-            page = decode_json(CommentsPage, await self._get(settings, client, "comments", query))
+            query |= {"pageToken": page_token} if page_token else {}
+            page = await self._page(settings, client, "comments", query)
             for raw in page.items:
-                yield build_item(raw, functools.partial(_item, raw))
-            token = page.next_page_token or ""
-            if not token:
+                yield build_item(raw, functools.partial(_item_of, raw))
+            page_token = page.next_page_token or ""
+            if not page_token:
                 return
 
-    async def _get(
-        self, settings: Account, client: VendorClient, what: str, query: dict[str, str]
-    ) -> bytes:
+    async def _page(
+        self, settings: Account, client: VendorClient, collection: str, query: dict[str, str]
+    ) -> CommentsPage:
         form = {
             "grant_type": "refresh_token",
             "refresh_token": settings.refresh_token,
@@ -252,13 +253,26 @@ class Comments:
             "client_secret": settings.client_secret,
         }
         headers = await self._bearer.headers(client, settings.token_url, form)
-        return await client.get(f"{settings.api}/{what}", params=query, headers=headers)
+        url = f"{settings.api}/{collection}"
+        return decode_json(CommentsPage, await client.get(url, params=query, headers=headers))
 
 
-def _item(raw: msgspec.Raw) -> PolledItem:
-    told = decode_json(YoutubeComment, raw)
-    words = told.snippet
-    version = content_hash(words.text_original or words.text_display)
+def _read_comment(item: msgspec.Raw) -> YoutubeComment:
+    """Return the comment in an item.
+
+    The source hands over an unreadable thread whole, of which the first comment counts.
+    """
+    if decode_json(Resource, item).kind == _THREAD_KIND:
+        item = decode_json(CommentThread, item).snippet.top_level_comment
+    return decode_json(YoutubeComment, item)
+
+
+def _item_of(raw: msgspec.Raw) -> PolledItem:
+    comment = decode_json(YoutubeComment, raw)
+    snippet = comment.snippet
     return PolledItem(
-        id=told.id, raw=bytes(raw), version=version, created_at=parse_time(words.published_at)
+        id=comment.id,
+        raw=bytes(raw),
+        version=content_hash(snippet.text_original or snippet.text_display),
+        created_at=parse_time(snippet.published_at),
     )
