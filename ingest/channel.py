@@ -13,7 +13,17 @@ publishes. Ingest acts on its errors.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, Literal, Protocol, TypedDict, TypeVar, Unpack, runtime_checkable
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    Protocol,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    runtime_checkable,
+)
 
 from schemas.base import conversation_id, message_id
 from schemas.errors import Rejected
@@ -127,6 +137,10 @@ class Channel(Protocol[Account]):
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the message of a delivery; raise Rejected. Pure: no I/O, no clock."""
         ...
+
+
+AnyChannel: TypeAlias = Channel[Any]
+"""A channel of a table of channels, each of which has settings of its own type."""
 
 
 class MediaClient(Protocol):

@@ -4,9 +4,8 @@ A new one needs its file, its test and a row here.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
-from ingest.channel import Channel
+from ingest.channel import AccountSettings, AnyChannel
 from ingest.channels.api import Api
 from ingest.channels.app_store import AppStore
 from ingest.channels.bluesky import Bluesky
@@ -35,7 +34,7 @@ from ingest.channels.viber import Viber
 from ingest.channels.whatsapp import Whatsapp
 from ingest.channels.x import X
 from ingest.channels.youtube import Youtube
-from ingest.webhook import Webhook
+from ingest.webhook import AnyWebhook
 from ingest.webhooks.calls import Calls
 from ingest.webhooks.mailgun import Mailgun
 from ingest.webhooks.postmark import Postmark
@@ -72,12 +71,12 @@ _SOCIAL = (
 _OWN = (Email(), Chat(), Api(), Form(), Phone())
 _FOR_OTHER_CHANNELS = (Ses(), Mailgun(), Postmark(), Sendgrid(), Calls())
 
-CHANNELS: dict[str, Channel[Any]] = {
+CHANNELS: dict[str, AnyChannel] = {
     channel.name: channel for channel in (*_OWN, *_MESSENGERS, *_SITES, *_SOCIAL)
 }
-"""Every channel by its name. Each has settings of its own type, hence Any."""
+"""Every channel by its name."""
 
-WEBHOOKS: dict[str, Webhook[Any]] = {
+WEBHOOKS: dict[str, AnyWebhook] = {
     webhook.name: webhook for webhook in (*_FOR_OTHER_CHANNELS, *_MESSENGERS, *_SITES)
 }
 """Every webhook by its name under /v1/hooks/, where it checks its vendor's proof."""
@@ -105,7 +104,7 @@ def channel_of(name: str) -> str | None:
     return BEARER.get(name) or (name if name in CHANNELS else None)
 
 
-def setups(accounts: Mapping[str, Mapping[str, Any]], door: str) -> list[str]:
+def setups(accounts: Mapping[str, Mapping[str, AccountSettings]], door: str) -> list[str]:
     """Return a line for everything that a person sets up at a vendor, with our addresses."""
     lines = []
     for webhook in WEBHOOKS.values():

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -144,6 +144,10 @@ class Webhook(Protocol[Account]):
     def secret(self, settings: Account, value: str) -> Account:
         """Return the settings with this secret of the webhook, for `santral parse --secret`."""
         ...
+
+
+AnyWebhook: TypeAlias = Webhook[Any]
+"""A webhook of a table of webhooks, each of which has settings of its own type."""
 
 
 @runtime_checkable

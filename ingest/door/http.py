@@ -8,7 +8,6 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import msgspec
@@ -33,7 +32,7 @@ from ingest.door.webhook_calls import TakeFailed, receive
 from ingest.door.websocket import ChatDoor
 from ingest.intake.accept import Ingest
 from ingest.registry import BEARER, CHANNELS, WEBHOOKS
-from ingest.webhook import MIB, Memory, Webhook, WebhookRequest
+from ingest.webhook import MIB, AnyWebhook, Memory, Webhook, WebhookRequest
 from runtime import metrics
 from runtime.health.checks import Health
 from runtime.http import server
@@ -105,9 +104,7 @@ class Door:
         raw = await server.read_body(request, self.settings.door.max_body)
         return await self._accept(channel, account, raw, request, 200)
 
-    async def _receive_call(
-        self, webhook: Webhook[Any], account: str, request: Request
-    ) -> Response:
+    async def _receive_call(self, webhook: AnyWebhook, account: str, request: Request) -> Response:
         """Answer a vendor's call, once it is proven and every delivery in it is safe."""
         settings = self.settings_of(webhook.channel, account)
         now, sender = self.ingest.clock.now(), stranger(request)

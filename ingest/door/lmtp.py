@@ -10,10 +10,10 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, AnyStr, cast
+from typing import AnyStr, cast
 
 from aiosmtpd.lmtp import LMTP
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from ingest.channel import Channel, Delivery
 from ingest.channels.email.account import Account
@@ -64,7 +64,12 @@ class Receiver:
         return owners.get(normal) or owners.get(untagged) or owners.get(f"@{domain}")
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
-        self, _server: Any, _session: Any, envelope: Any, address: str, options: list[str]
+        self,
+        _server: SMTP,
+        _session: Session,
+        envelope: Envelope,
+        address: str,
+        options: list[str],
     ) -> str:
         """Accept one recipient a mail; the sender repeats the mail for each further one."""
         if self.owner(address) is None:
@@ -79,7 +84,9 @@ class Receiver:
         envelope.rcpt_options.extend(options)
         return "250 2.1.5 ok"
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - as above
+    async def handle_DATA(  # noqa: N802 - as above
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
         """Take the mail to Kafka, whether or not the other side waits for the answer."""
         task = asyncio.ensure_future(self._take(envelope))
         self._tasks.add(task)
@@ -96,7 +103,7 @@ class Receiver:
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=_FINISH_TIMEOUT_S)
 
-    async def _take(self, envelope: Any) -> str:
+    async def _take(self, envelope: Envelope) -> str:
         """Publish the mail in an envelope; return the answer to the other side."""
         recipient = envelope.rcpt_tos[0]
         account = self.owner(recipient) or ""

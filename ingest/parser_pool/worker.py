@@ -10,11 +10,10 @@ import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 
-from ingest.channel import Account, Channel, Context, Delivery, Parsed
+from ingest.channel import Account, AnyChannel, Channel, Context, Delivery, Parsed
 from ingest.parser_pool.frames import Answer, Task, pack, read_frame, stack_of, write_frame
 from ingest.parser_pool.limits import end_with_parent, limit_of, limited
 from ingest.parsing.letters.repair import repair_letters
@@ -24,7 +23,7 @@ from schemas.errors import Rejected
 OUT_OF_MEMORY = "it needs more memory than a delivery may have"
 
 
-def serve(channels: Mapping[str, Channel[Any]], arguments: list[str]) -> None:
+def serve(channels: Mapping[str, AnyChannel], arguments: list[str]) -> None:
     """Answer tasks until the input ends.
 
     `arguments` are the parent's process id, and CPU seconds and megabytes for a delivery.
@@ -48,7 +47,7 @@ def serve(channels: Mapping[str, Channel[Any]], arguments: list[str]) -> None:
         write_frame(outward, frame)
 
 
-def answer(channels: Mapping[str, Channel[Any]], body: bytes) -> bytes:
+def answer(channels: Mapping[str, AnyChannel], body: bytes) -> bytes:
     """Return the frame that answers a task's; raise MemoryError."""
     try:
         task = msgspec.msgpack.decode(body, type=Task)

@@ -8,8 +8,9 @@ import hashlib
 import io
 import re
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from time import struct_time
 from urllib.parse import urlsplit
 
 import feedparser
@@ -20,6 +21,9 @@ from schemas.base import Record
 from schemas.errors import Rejected
 
 _MAX_FEED_BYTES = 4 * 1024 * 1024
+FeedEntry = Mapping[str, object]
+"""An entry as feedparser gives it: texts, parsed times, and lists of contents."""
+
 _REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,8})|(\d{1,9}));")
 
 
@@ -70,9 +74,11 @@ def parse_feed(body: bytes, address: str) -> list[ComplaintEntry]:
     return _with_ids(entries, address)
 
 
-def _html(entry: Any) -> str:
-    content = entry.get("content") or [{}]
-    return str(content[0].get("value") or entry.get("summary") or "")
+def _html(entry: FeedEntry) -> str:
+    content = entry.get("content")
+    first = content[0] if isinstance(content, list) and content else {}
+    value = first.get("value") if isinstance(first, dict) else None
+    return str(value or entry.get("summary") or "")
 
 
 def _with_ids(entries: list[ComplaintEntry], address: str) -> list[ComplaintEntry]:
@@ -120,12 +126,12 @@ def _valid_reference(match: re.Match[bytes]) -> bytes:
     return b"\xef\xbf\xbd" if odd else match[0]
 
 
-def _iso_time(entry: Any, name: str) -> str:
+def _iso_time(entry: FeedEntry, name: str) -> str:
     """Return a time of an entry in ISO 8601, empty when the entry has none."""
     moment = entry.get(f"{name}_parsed") if name in entry else None
-    if not moment:
+    if not isinstance(moment, struct_time):
         return ""
     try:
         return datetime.fromtimestamp(calendar.timegm(moment), UTC).isoformat()
-    except (ValueError, OverflowError, TypeError, OSError):
+    except (ValueError, OverflowError, OSError):
         return ""

@@ -3,8 +3,6 @@
 Source: github.com/bluesky-social/jetstream; docs.bsky.app, lexicon app.bsky.feed.post.
 """
 
-from typing import Any
-
 import msgspec
 
 from ingest.parsing.json_values import Text
@@ -67,7 +65,7 @@ class Embed(Record, frozen=True, kw_only=True):
 
     images: tuple[Image, ...] = ()
     video: Blob | None = None
-    record: Any = None
+    record: object = None
     media: "Embed | None" = None
 
 
@@ -137,7 +135,7 @@ class Service(Record, frozen=True, kw_only=True, rename="camel"):
     """A service of an account, such as the server of its repository."""
 
     id: str = ""
-    service_endpoint: Any = ""
+    service_endpoint: object = ""
 
 
 class DidDocument(Record, frozen=True, kw_only=True):

@@ -3,8 +3,6 @@
 Source: developers.facebook.com, WhatsApp Cloud API, webhooks and business-scoped user ids.
 """
 
-from typing import Any
-
 import msgspec
 
 from ingest.parsing.json_values import Text
@@ -74,7 +72,7 @@ class InteractiveReply(Record, frozen=True, kw_only=True):
     title: str = ""
     description: str | None = ""
     text: str = ""
-    response_json: Any = ""
+    response_json: object = ""
     body: str | None = ""
 
 

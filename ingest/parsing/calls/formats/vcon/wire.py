@@ -1,7 +1,5 @@
 """The objects of a vCon as its JSON has them. Pure data."""
 
-from typing import Any
-
 import msgspec
 
 from ingest.parsing.json_values import Text
@@ -89,7 +87,7 @@ class Signed(Record, frozen=True, kw_only=True):
 class Encrypted(Record, frozen=True, kw_only=True):
     """A JWE in its general JSON form."""
 
-    unprotected: dict[str, Any] | None = None
+    unprotected: dict[str, object] | None = None
 
 
 class TranscriptLine(Record, frozen=True, kw_only=True):
@@ -100,7 +98,7 @@ class TranscriptLine(Record, frozen=True, kw_only=True):
     text: str | None = None
     transcript: str | None = None
     content: str | None = None
-    parties: Any = None
+    parties: object = None
     start: Text = None
     end: Text = None
     start_time: Text = None
@@ -115,5 +113,5 @@ class TranscriptBody(Record, frozen=True, kw_only=True):
     words: msgspec.Raw = msgspec.Raw()
     segments: msgspec.Raw = msgspec.Raw()
     utterances: msgspec.Raw = msgspec.Raw()
-    text: Any = None
-    transcript: Any = None
+    text: object = None
+    transcript: object = None
