@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ingest.channel import Context, Delivery
 from ingest.registry import CHANNELS
-from ingest.source import PullChannel, SourceContext
+from ingest.source import PullChannel
 from schemas.errors import Retry
 from schemas.message import Message
 from tests.support.json_body import JsonBody
@@ -17,6 +18,7 @@ from tests.support.messages import MemoryCursors
 from tests.support.replies import pem
 from tests.support.samples.registry import SAMPLED_AT
 from tests.support.servers.vendor import Vendor
+from tests.support.source_contexts import source_context
 
 RSA_KEY = pem(rsa.generate_private_key(65537, 2048))
 EC_KEY = pem(ec.generate_private_key(ec.SECP256R1()))
@@ -57,11 +59,9 @@ async def read_deliveries(
     async def accept(delivery: Delivery) -> None:
         deliveries.append(delivery)
 
-    context = SourceContext(
-        now=lambda: SAMPLED_AT,
+    context = replace(
+        source_context(SAMPLED_AT),
         pause=lambda _seconds: asyncio.sleep(0),
-        warn=lambda *_words, **_fields: None,
-        report_pass=lambda _source: None,
         load_state=state.get,
         save_state=state.__setitem__,
     )

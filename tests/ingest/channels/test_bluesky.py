@@ -1,9 +1,9 @@
-"""Bluesky: which posts are for us, what they hold, and a real stream that ends and resumes."""
+"""Bluesky: posts for the account, their content, and a real stream that ends and resumes."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -20,9 +20,10 @@ from schemas.errors import Rejected, Retry
 from schemas.state.cursor import Cursor
 from tests.support.messages import MemoryCursors
 from tests.support.servers.vendor import Vendor
+from tests.support.source_contexts import source_context
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
-US = int(NOW.timestamp() * 1_000_000)
+NOW_US = int(NOW.timestamp() * 1_000_000)
 ME, AYSE = "did:plc:marka", "did:plc:ayse"
 ACCOUNT = Account(did=ME, keywords=("örnek market",))
 
@@ -32,25 +33,24 @@ def post(
     operation: str = "create",
     rkey: str = "3k1",
     did: str = AYSE,
-    at: int = US,
-    **record: Any,
+    time_us: int = NOW_US,
+    **fields: Any,
 ) -> bytes:
-    told = {
+    record = {
         "$type": "app.bsky.feed.post",
         "text": text,
         "createdAt": "2026-11-20T09:00:00Z",
-    } | record
-    commit = {
-        "rev": f"r{at}",
+    } | fields
+    commit: dict[str, Any] = {
+        "rev": f"r{time_us}",
         "operation": operation,
         "collection": "app.bsky.feed.post",
         "rkey": rkey,
     }
     if operation != "delete":
-        commit |= {"record": told, "cid": "bafy1"}  # type: ignore[dict-item]  # JSON
-    return json.dumps(
-        {"did": did, "time_us": at, "kind": "commit", "commit": commit}, separators=(",", ":")
-    ).encode()
+        commit |= {"record": record, "cid": "bafy1"}
+    event = {"did": did, "time_us": time_us, "kind": "commit", "commit": commit}
+    return json.dumps(event, separators=(",", ":")).encode()
 
 
 def mention(did: str = ME) -> dict[str, Any]:
@@ -89,11 +89,11 @@ def _parsed(raw: bytes, hint: str | None = None, settings: Account = ACCOUNT) ->
     ],
 )
 def test_a_post_that_mentions_answers_quotes_or_names_us_is_a_message(more: dict[str, Any]) -> None:
-    made = _parsed(post(**more)).message
-    assert made.kind == "post"
-    assert made.sender.handle("handle") == f"bluesky:{AYSE}"
-    assert made.post is not None
-    assert made.post.url == f"https://bsky.app/profile/{AYSE}/post/3k1"
+    message = _parsed(post(**more)).message
+    assert message.kind == "post"
+    assert message.sender.handle("handle") == f"bluesky:{AYSE}"
+    assert message.post is not None
+    assert message.post.url == f"https://bsky.app/profile/{AYSE}/post/3k1"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_post_that_mentions_answers_quotes_or_names_us_is_a_message(more: dict
         b'{"did":"d","time_us":1,"kind":"account"}',
     ],
 )
-def test_nothing_else_is(raw: bytes) -> None:
+def test_any_other_event_is_ignored(raw: bytes) -> None:
     with pytest.raises(Rejected) as error:
         _parsed(raw)
     assert error.value.code == "delivery.ignored"
@@ -123,20 +123,18 @@ def test_people_under_one_post_have_conversations_of_their_own() -> None:
     assert ayse.conversation == again.conversation != ali.conversation
 
 
-def test_an_edit_and_a_deletion_touch_the_post() -> None:
+def test_an_edit_and_a_deletion_name_the_post() -> None:
     first = _parsed(post(**reply(OWN))).message
     edit = _parsed(post("yeni", operation="update", **reply(OWN))).message
-    gone = _parsed(post(operation="delete"), hint=OWN).message
-    for made, kind in ((edit, "edited"), (gone, "deleted")):
-        assert made.event is not None
-        assert (made.event.kind, made.event.of) == (
-            kind,
-            message_id("bluesky", "bluesky:a", first.native_id),
-        )
-        assert made.conversation == first.conversation
+    deletion = _parsed(post(operation="delete"), hint=OWN).message
+    original = message_id("bluesky", "bluesky:a", first.native_id)
+    for change, kind in ((edit, "edited"), (deletion, "deleted")):
+        assert change.event is not None
+        assert (change.event.kind, change.event.of) == (kind, original)
+        assert change.conversation == first.conversation
 
 
-def test_links_stand_in_full_and_pictures_are_fetched_by_their_hash() -> None:
+def test_a_post_has_its_links_in_full_and_its_pictures_by_their_hash() -> None:
     text = "çok kötü ornek.example/a… bakın"
     start = len("çok kötü ".encode())
     link = {
@@ -152,20 +150,20 @@ def test_links_stand_in_full_and_pictures_are_fetched_by_their_hash() -> None:
             "size": 9,
         },
     }
-    made = _parsed(post(text, facets=[link, *mention()["facets"]], embed={"images": [image]}))
-    assert made.message.full_text == "çok kötü https://ornek.example/abc bakın"
-    assert made.message.attachments[0].name == "kırık ürün"
-    assert made.media[0].ref == f"{AYSE}/bafyimg"
+    parsed = _parsed(post(text, facets=[link, *mention()["facets"]], embed={"images": [image]}))
+    assert parsed.message.full_text == "çok kötü https://ornek.example/abc bakın"
+    assert parsed.message.attachments[0].name == "kırık ürün"
+    assert parsed.media[0].ref == f"{AYSE}/bafyimg"
 
 
 @pytest.mark.parametrize("size", ["abc", "inf", -5, None])
-def test_what_strangers_write_as_a_size_stops_nothing(size: Any) -> None:
+def test_an_invalid_size_counts_as_zero(size: Any) -> None:
     image = {"image": {"ref": {"$link": "b"}, "mimeType": "image/png", "size": size}}
-    made = _parsed(post(embed={"images": [image]}, **mention())).message
-    assert made.attachments[0].size == 0
+    message = _parsed(post(embed={"images": [image]}, **mention())).message
+    assert message.attachments[0].size == 0
 
 
-async def test_a_picture_is_asked_of_its_authors_own_server(vendor: Vendor) -> None:
+async def test_a_picture_comes_from_its_authors_own_server(vendor: Vendor) -> None:
     vendor.says(
         "/did%3Aplc%3Aayse", {"service": [{"id": "#atproto_pds", "serviceEndpoint": vendor.url}]}
     )
@@ -177,7 +175,7 @@ async def test_a_picture_is_asked_of_its_authors_own_server(vendor: Vendor) -> N
     await web.close()
 
 
-def test_the_second_form_is_the_same_message() -> None:
+def test_an_event_of_the_second_form_is_the_same_message() -> None:
     first = json.loads(post(**mention()))
     inner = {
         "$type": "network.bsky.jetstream.subscribeEvents#commit",
@@ -191,16 +189,16 @@ def test_the_second_form_is_the_same_message() -> None:
 
 
 class Jetstream:
-    """Speaks Jetstream's protocol: sends what it has from the cursor on, then goes silent or ends."""
+    """Speaks Jetstream's protocol: it sends its events from the cursor on, and ends."""
 
     def __init__(self) -> None:
         self.events: list[bytes] = []
-        self.asked: list[str] = []
+        self.paths: list[str] = []
         self.url = ""
 
     async def __call__(self, socket: ServerConnection) -> None:
         assert socket.request is not None
-        self.asked.append(socket.request.path)
+        self.paths.append(socket.request.path)
         _, _, since = socket.request.path.partition("cursor=")
         for event in self.events:
             if not since or json.loads(event)["time_us"] >= int(since):
@@ -210,101 +208,89 @@ class Jetstream:
 
 @pytest.fixture
 async def jetstream() -> AsyncIterator[Jetstream]:
-    made = Jetstream()
-    async with serve(made, "127.0.0.1", 0) as server:
-        made.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/subscribe"
-        yield made
+    stream = Jetstream()
+    async with serve(stream, "127.0.0.1", 0) as server:
+        stream.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/subscribe"
+        yield stream
 
 
-async def test_a_stream_that_ends_is_taken_up_where_it_was(
-    jetstream: Jetstream, vendor: Vendor
-) -> None:
-    vendor.says(
-        "/xrpc/app.bsky.actor.getProfile",
-        {"handle": "ayse.example", "displayName": "Ayşe", "followersCount": 1200},
-    )
-    second = 1_000_000
-    jetstream.events = [
-        post("biri", rkey="1", at=US),
-        post("bizden", rkey="2", at=US + second, **mention()),
-        post(operation="delete", rkey="1", at=US + 2 * second),
-        post(
-            "devam", rkey="3", at=US + 3 * second, **reply("x", f"at://{AYSE}/app.bsky.feed.post/2")
-        ),
-        post(
-            "başkası",
-            rkey="4",
-            did="did:plc:ali",
-            at=US + 4 * second,
-            **reply("x", f"at://{AYSE}/app.bsky.feed.post/2"),
-        ),
-        post("kötü", rkey="5", at=US + 5 * second, embed={"images": "none"}, **mention()),
-        post(operation="delete", rkey="2", at=US + 9 * second),
-    ]
-    taken: list[Delivery] = []
-    kept: dict[str, str] = {}
-    ticks = iter(range(0, 10_000, 6))
+async def read_stream(
+    account: Account, context: SourceContext, cursors: MemoryCursors
+) -> list[Delivery]:
+    """Run a source until its stream ends; return its deliveries."""
+    deliveries: list[Delivery] = []
 
     async def accept(delivery: Delivery) -> None:
-        taken.append(delivery)
+        deliveries.append(delivery)
 
-    def now() -> datetime:
-        return datetime.fromtimestamp(NOW.timestamp() + next(ticks), UTC)
+    with pytest.raises(Retry):
+        await Bluesky().source("a", account, context).run(accept, cursors)
+    return deliveries
 
-    warned: list[str] = []
-    tools = SourceContext(
-        now=now,
-        pause=asyncio.sleep,
-        warn=lambda what, **_: warned.append(what),
-        report_pass=lambda _s: None,
-        load_state=kept.get,
-        save_state=kept.__setitem__,
+
+async def test_a_stream_continues_at_its_cursor_after_a_restart(
+    jetstream: Jetstream, vendor: Vendor
+) -> None:
+    profile = {"handle": "ayse.example", "displayName": "Ayşe", "followersCount": 1200}
+    vendor.says("/xrpc/app.bsky.actor.getProfile", profile)
+    times_us = iter(range(NOW_US, 2 * NOW_US, 1_000_000))
+    below = reply("x", f"at://{AYSE}/app.bsky.feed.post/2")
+    jetstream.events = [
+        post("biri", rkey="1", time_us=next(times_us)),
+        post("bizden", rkey="2", time_us=next(times_us), **mention()),
+        post(operation="delete", rkey="1", time_us=next(times_us)),
+        post("devam", rkey="3", time_us=next(times_us), **below),
+        post("başkası", rkey="4", did="did:plc:ali", time_us=next(times_us), **below),
+        post("kötü", rkey="5", time_us=next(times_us), embed={"images": "none"}, **mention()),
+        post(operation="delete", rkey="2", time_us=(end_us := next(times_us))),
+    ]
+    state: dict[str, str] = {}
+    warnings: list[str] = []
+    seconds = iter(range(0, 10_000, 6))
+    context = replace(
+        source_context(NOW),
+        now=lambda: NOW + timedelta(seconds=next(seconds)),
+        warn=lambda event, **_fields: warnings.append(event),
+        load_state=state.get,
+        save_state=state.__setitem__,
     )
     account = msgspec.structs.replace(ACCOUNT, jetstream=jetstream.url, api=vendor.url, keywords=())
     cursors = MemoryCursors()
-    source = Bluesky().source("a", account, tools)
-    with pytest.raises(Retry):
-        await source.run(accept, cursors)
-    assert len(taken) == 4
-    first, more, gone = (_parsed(d.raw, d.hint, account).message for d in (*taken[:2], taken[3]))
-    assert more.text == "devam", "below their own words to us they still speak to us"
-    with pytest.raises(Rejected):
-        _parsed(taken[2].raw, None, account)
+    ours, continuation, unreadable, deletion = await read_stream(account, context, cursors)
+    first = _parsed(ours.raw, ours.hint, account).message
     assert (first.text, first.sender.name) == ("bizden", "Ayşe")
     assert first.post is not None
-    assert (first.post.author_reach, first.post.url) == (
-        1200,
-        "https://bsky.app/profile/ayse.example/post/2",
-    )
-    assert gone.event is not None
-    assert gone.event.of == first.id
-    held = await cursors.load("bluesky:a")
-    assert held is not None
-    assert held.position == US + 9 * second
-    # A new process: the cursor goes on, and the deletion of a post taken before still finds it.
-    jetstream.events.append(post(operation="delete", rkey="2", at=US + 10 * second))
-    with pytest.raises(Retry):
-        await Bluesky().source("a", account, tools).run(accept, cursors)
-    assert jetstream.asked[1].endswith(f"cursor={US + 9 * second}")
-    assert taken[-1].hint == first.native_id
-    assert warned == []
+    assert first.post.author_reach == 1200
+    assert first.post.url == "https://bsky.app/profile/ayse.example/post/2"
+    second = _parsed(continuation.raw, continuation.hint, account).message
+    assert second.text == "devam", "an author's post below their own post to us is for us, too"
+    with pytest.raises(Rejected):
+        _parsed(unreadable.raw, None, account)
+    event = _parsed(deletion.raw, deletion.hint, account).message.event
+    assert event is not None
+    assert event.of == first.id
+    cursor = await cursors.load("bluesky:a")
+    assert cursor is not None
+    assert cursor.position == end_us
+
+    # A new process still finds the post, which the earlier process read.
+    jetstream.events.append(post(operation="delete", rkey="2", time_us=next(times_us)))
+    *_, second_deletion = await read_stream(account, context, cursors)
+    assert jetstream.paths[1].endswith(f"cursor={end_us}")
+    assert second_deletion.hint == first.native_id
+    assert warnings == []
 
 
-async def test_a_server_that_can_not_go_back_so_far_is_told(jetstream: Jetstream) -> None:
-    jetstream.events = [post(at=US + 3_600_000_000)]
-    warned: list[str] = []
-    tools = SourceContext(
-        now=lambda: NOW,
-        pause=asyncio.sleep,
-        warn=lambda what, **_: warned.append(what),
-        report_pass=lambda _s: None,
-    )
+async def test_a_gap_between_the_cursor_and_the_first_event_is_logged(
+    jetstream: Jetstream,
+) -> None:
+    jetstream.events = [post(time_us=NOW_US + 3_600_000_000)]
+    warnings: list[str] = []
+    context = replace(source_context(NOW), warn=lambda event, **_fields: warnings.append(event))
     cursors = MemoryCursors()
-    await cursors.save(Cursor(source="bluesky:a", epoch="time_us", position=US, at=NOW))
-    source = Bluesky().source("a", Account(did=ME, jetstream=jetstream.url), tools)
-    with pytest.raises(Retry):
-        await source.run(lambda _d: asyncio.sleep(0), cursors)
-    assert warned == ["source.gap"]
+    await cursors.save(Cursor(source="bluesky:a", epoch="time_us", position=NOW_US, at=NOW))
+    await read_stream(Account(did=ME, jetstream=jetstream.url), context, cursors)
+    assert warnings == ["source.gap"]
 
 
 async def test_each_unreadable_event_of_a_post_for_us_becomes_a_dead_letter(
@@ -319,20 +305,8 @@ async def test_each_unreadable_event_of_a_post_for_us_becomes_a_dead_letter(
         post("anahtarsız", rkey="", **mention()),
     ]
     jetstream.events = [*for_us, post("başkası", embed=5), post("biri")[:-1]]
-    deliveries: list[Delivery] = []
-
-    async def accept(delivery: Delivery) -> None:
-        deliveries.append(delivery)
-
-    context = SourceContext(
-        now=lambda: NOW,
-        pause=asyncio.sleep,
-        warn=lambda *_a, **_k: None,
-        report_pass=lambda _s: None,
-    )
     account = msgspec.structs.replace(ACCOUNT, jetstream=jetstream.url, api=vendor.url)
-    with pytest.raises(Retry):
-        await Bluesky().source("a", account, context).run(accept, MemoryCursors())
+    deliveries = await read_stream(account, source_context(NOW), MemoryCursors())
 
     assert [delivery.raw for delivery in deliveries] == for_us
     for delivery in deliveries:

@@ -1,4 +1,4 @@
-"""X: the challenge, signatures, events, who may be answered, the stream and what it missed."""
+"""X: the challenge, proofs, events, permission to answer, and the stream with its gaps."""
 
 import asyncio
 import base64
@@ -14,16 +14,16 @@ import pytest
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.x import X
 from ingest.channels.x.account import Account
-from ingest.source import SourceContext
 from ingest.webhook import WebhookContext, WebhookRequest
 from schemas.errors import Rejected, Retry
 from schemas.state.cursor import Cursor
 from tests.support.messages import MemoryCursors
 from tests.support.servers.vendor import Vendor
+from tests.support.source_contexts import source_context
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNT = Account(consumer_secret="sir-x", user_id="900")
-TOOLS = WebhookContext(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+CONTEXT = WebhookContext(now=NOW, fetch=lambda _url: None)  # type: ignore[arg-type,return-value]  # never called
 
 
 def tweet(
@@ -60,46 +60,59 @@ def activity(kind: str = "post.mention.create", **more: Any) -> bytes:
     ).encode()
 
 
-def line(includes: Any = USERS, **more: Any) -> bytes:
-    return json.dumps({"data": tweet(**more), "includes": includes}).encode()
+def line(**more: Any) -> bytes:
+    return json.dumps({"data": tweet(**more), "includes": USERS}).encode()
 
 
-def mark(data: bytes, secret: bytes = b"sir-x") -> str:
+def sign(data: bytes, secret: bytes = b"sir-x") -> str:
     return "sha256=" + base64.b64encode(hmac.new(secret, data, sha256).digest()).decode()
 
 
 def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Parsed:
-    (one,) = X().take(raw).deliveries
-    return X().parse(
-        Delivery(raw=one, account="a", received_at=NOW), Context(brand="d", settings=settings)
+    (post,) = X().take(raw).deliveries
+    delivery = Delivery(raw=post, account="a", received_at=NOW)
+    return X().parse(delivery, Context(brand="d", settings=settings))
+
+
+async def cursors_at(position: int) -> MemoryCursors:
+    cursors = MemoryCursors()
+    await cursors.save(Cursor(source="x:a", epoch="id", position=position, at=NOW))
+    return cursors
+
+
+async def position_of(cursors: MemoryCursors) -> int:
+    cursor = await cursors.load("x:a")
+    assert cursor is not None
+    return cursor.position
+
+
+async def test_the_answer_to_a_challenge_is_its_signature() -> None:
+    challenge = WebhookRequest(
+        method="GET", path="/", query={"crc_token": "abc"}, headers={}, body=b""
     )
-
-
-async def test_the_challenge_is_answered_with_our_mark() -> None:
-    ask = WebhookRequest(method="GET", path="/", query={"crc_token": "abc"}, headers={}, body=b"")
-    taken = await X().receive(ask, ACCOUNT, TOOLS)
-    assert json.loads(taken.response.body) == {"response_token": mark(b"abc")}
+    result = await X().receive(challenge, ACCOUNT, CONTEXT)
+    assert json.loads(result.response.body) == {"response_token": sign(b"abc")}
     body = activity().decode()
-    for bad, settings in (
-        (replace(ask, query={}), ACCOUNT),
-        (ask, Account()),
-        (replace(ask, query={"crc_token": body}), ACCOUNT),
-        (replace(ask, query={"crc_token": f" {body}"}), ACCOUNT),
-        (replace(ask, query={"crc_token": "a" * 201}), ACCOUNT),
+    for wrong, settings in (
+        (replace(challenge, query={}), ACCOUNT),
+        (challenge, Account()),
+        (replace(challenge, query={"crc_token": body}), ACCOUNT),
+        (replace(challenge, query={"crc_token": f" {body}"}), ACCOUNT),
+        (replace(challenge, query={"crc_token": "a" * 201}), ACCOUNT),
     ):
         with pytest.raises(Rejected):
-            await X().receive(bad, settings, TOOLS)
+            await X().receive(wrong, settings, CONTEXT)
 
 
-async def test_a_challenge_that_was_signed_is_no_call() -> None:
-    headers = {"x-twitter-webhooks-signature": mark(b"abc")}
+async def test_a_signed_challenge_never_proves_a_call() -> None:
+    headers = {"x-twitter-webhooks-signature": sign(b"abc")}
     call = WebhookRequest(method="POST", path="/", query={}, headers=headers, body=b"abc")
     with pytest.raises(Rejected) as error:
-        await X().receive(call, ACCOUNT, TOOLS)
+        await X().receive(call, ACCOUNT, CONTEXT)
     assert error.value.code == "json.malformed"
 
 
-def test_a_mention_gives_words_author_reach_and_place() -> None:
+def test_a_mention_has_its_text_author_reach_and_address() -> None:
     message = _parsed(
         activity(
             text="bak &amp; gör https://t.co/a",
@@ -123,22 +136,22 @@ def test_the_same_post_as_mention_and_as_answer_is_one_message() -> None:
     assert other.conversation != _parsed(activity()).message.conversation
 
 
-def test_an_edit_has_an_id_of_its_own_and_touches_the_first() -> None:
+def test_an_edit_has_an_id_of_its_own_and_names_the_original() -> None:
     first = _parsed(activity()).message
     edit = _parsed(activity(number=51, edit_history_tweet_ids=["50", "51"])).message
     gone = _parsed(activity("post.delete")).message
-    for made, kind in ((edit, "edited"), (gone, "deleted")):
-        assert made.event is not None
-        assert (made.event.kind, made.event.of) == (kind, first.id)
-        assert made.conversation == first.conversation
+    for change, kind in ((edit, "edited"), (gone, "deleted")):
+        assert change.event is not None
+        assert (change.event.kind, change.event.of) == (kind, first.id)
+        assert change.conversation == first.conversation
 
 
-def test_who_did_not_mention_us_can_not_be_answered_by_most() -> None:
+def test_most_apps_can_answer_only_authors_who_mention_the_account() -> None:
     keyword: dict[str, Any] = {"entities": {}, "text": "marka berbat"}
 
     def forbidden(raw: bytes, settings: Account = ACCOUNT) -> bool:
-        told = _parsed(raw, settings).message.answering
-        return bool(told and told.forbidden)
+        answering = _parsed(raw, settings).message.answering
+        return bool(answering and answering.forbidden)
 
     assert forbidden(line(**keyword))
     assert not forbidden(line(**keyword), Account(user_id="900", answers_anybody=True))
@@ -147,7 +160,7 @@ def test_who_did_not_mention_us_can_not_be_answered_by_most() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "why"),
+    ("raw", "reason"),
     [
         (activity("follow.follow"), "follow"),
         (activity("dm.received"), "other_event"),
@@ -156,8 +169,8 @@ def test_who_did_not_mention_us_can_not_be_answered_by_most() -> None:
         (line(referenced_tweets=[{"type": "retweeted", "id": "1"}]), "repost"),
     ],
 )
-def test_what_is_no_message_is_told_why(raw: bytes, why: str) -> None:
-    assert X().take(raw).ignored == (why,)
+def test_any_other_body_is_ignored_with_a_reason(raw: bytes, reason: str) -> None:
+    assert X().take(raw).ignored == (reason,)
 
 
 def test_our_own_posts_are_no_messages() -> None:
@@ -165,52 +178,37 @@ def test_our_own_posts_are_no_messages() -> None:
         _parsed(activity(author_id="900"))
 
 
-async def test_the_stream_is_taken_up_with_what_it_missed_and_nothing_twice(vendor: Vendor) -> None:
-    lines = b"\r\n".join(
-        (
-            line(number=62),
-            b"",
-            b'{"errors":[{"title":"operational-disconnect"}]}',
-            b"",
-        )
-    )
+async def test_the_stream_follows_the_mentions_since_the_cursor(vendor: Vendor) -> None:
+    disconnect = b'{"errors":[{"title":"operational-disconnect"}]}'
+    lines = b"\r\n".join((line(number=62), b"", disconnect, b""))
     vendor.says("/2/tweets/search/stream", lines)
     vendor.says(
         "/2/users/900/mentions",
         {"data": [tweet(62), tweet(61)], "includes": USERS, "meta": {"next_token": "n"}},
         {"data": [tweet(60)], "includes": USERS, "meta": {}},
     )
-    taken: list[str] = []
+    posts: list[str] = []
 
     async def accept(delivery: Delivery) -> None:
-        taken.append(X().parse(delivery, Context(brand="d", settings=ACCOUNT)).message.native_id)
+        posts.append(X().parse(delivery, Context(brand="d", settings=ACCOUNT)).message.native_id)
 
-    cursors = MemoryCursors()
-    await cursors.save(Cursor(source="x:a", epoch="id", position=59, at=NOW))
-    tools = SourceContext(
-        now=lambda: NOW,
-        pause=asyncio.sleep,
-        warn=lambda *_a, **_k: None,
-        report_pass=lambda _s: None,
-    )
+    cursors = await cursors_at(59)
     account = Account(bearer="b", user_id="900", stream=True, api=vendor.url)
     with pytest.raises(Retry, match="ended the stream"):
-        await X().source("a", account, tools).run(accept, cursors)
-    assert taken == ["60", "61", "62"]
-    held = await cursors.load("x:a")
-    assert held is not None
-    assert held.position == 62
+        await X().source("a", account, source_context(NOW)).run(accept, cursors)
+    assert posts == ["60", "61", "62"], "each once, the oldest first"
+    assert await position_of(cursors) == 62
     assert "since_id=59" in vendor.to("/2/users/900/mentions")[0].path
-    vendor.forget()
-    vendor.says(
-        "/2/tweets/search/stream",
-        b"",
-        status=429,
-        headers={"x-rate-limit-reset": str(int(NOW.timestamp()) + 300)},
-    )
-    with pytest.raises(Retry) as later:
-        await X().source("a", account, tools).run(accept, cursors)
-    assert later.value.after == 300
+
+
+async def test_the_stream_waits_until_the_end_of_a_rate_limit(vendor: Vendor) -> None:
+    reset = str(int(NOW.timestamp()) + 300)
+    vendor.says("/2/tweets/search/stream", b"", status=429, headers={"x-rate-limit-reset": reset})
+    account = Account(bearer="b", user_id="900", stream=True, api=vendor.url)
+    source = X().source("a", account, source_context(NOW))
+    with pytest.raises(Retry) as error:
+        await source.run(lambda _delivery: asyncio.sleep(0), await cursors_at(59))
+    assert error.value.after == 300
 
 
 async def test_each_unreadable_line_becomes_a_dead_letter_of_its_own(vendor: Vendor) -> None:
@@ -226,17 +224,10 @@ async def test_each_unreadable_line_becomes_a_dead_letter_of_its_own(vendor: Ven
     async def accept(delivery: Delivery) -> None:
         deliveries.append(delivery)
 
-    cursors = MemoryCursors()
-    await cursors.save(Cursor(source="x:a", epoch="id", position=59, at=NOW))
-    context = SourceContext(
-        now=lambda: NOW,
-        pause=asyncio.sleep,
-        warn=lambda *_a, **_k: None,
-        report_pass=lambda _s: None,
-    )
+    cursors = await cursors_at(59)
     account = Account(bearer="b", user_id="900", stream=True, api=vendor.url)
     with pytest.raises(Retry, match="ended the stream"):
-        await X().source("a", account, context).run(accept, cursors)
+        await X().source("a", account, source_context(NOW)).run(accept, cursors)
 
     assert len({delivery.raw for delivery in deliveries}) == len(deliveries) == 10
     for delivery in deliveries[:6]:
@@ -245,9 +236,7 @@ async def test_each_unreadable_line_becomes_a_dead_letter_of_its_own(vendor: Ven
     readable = [X().parse(d, Context(brand="d", settings=ACCOUNT)).message for d in deliveries[6:]]
     assert [post.text for post in readable[:2]] == ["ilk", "ikinci"]
     assert readable[3].native_id == "70"
-    position = await cursors.load("x:a")
-    assert position is not None
-    assert position.position == 70
+    assert await position_of(cursors) == 70
 
 
 def test_an_unreadable_post_is_rejected_with_its_fault() -> None:
@@ -255,17 +244,14 @@ def test_an_unreadable_post_is_rejected_with_its_fault() -> None:
         _parsed(activity(entities=5))
 
 
-async def test_a_page_of_mentions_that_nobody_can_read_is_read_again(vendor: Vendor) -> None:
+async def test_an_unreadable_page_of_mentions_is_read_again(vendor: Vendor) -> None:
     vendor.says("/2/tweets/search/stream", b"")
     vendor.says("/2/users/900/mentions", b"<html>")
-    cursors = MemoryCursors()
-    await cursors.save(Cursor(source="x:a", epoch="id", position=59, at=NOW))
-    context = SourceContext(
-        now=lambda: NOW,
-        pause=asyncio.sleep,
-        warn=lambda *_a, **_k: None,
-        report_pass=lambda _s: None,
-    )
+    cursors = await cursors_at(59)
     account = Account(bearer="b", user_id="900", stream=True, api=vendor.url)
     with pytest.raises(Retry, match="no page of mentions"):
-        await X().source("a", account, context).run(lambda _d: asyncio.sleep(0), cursors)
+        await (
+            X()
+            .source("a", account, source_context(NOW))
+            .run(lambda _delivery: asyncio.sleep(0), cursors)
+        )
