@@ -30,11 +30,15 @@ class UpdatesSource:
         timeout = self._settings.timeout.total_seconds()
         async with httpx2.AsyncClient(timeout=timeout) as client:
             while True:
-                for update in await self._updates(client, offset):
-                    number = decode_json(wire.UpdateNumber, update).update_id
-                    for raw in select_update(bytes(update)).deliveries:
+                updates = await self._updates(client, offset)
+                numbers = [_number_of(update) for update in updates]
+                for update, number in zip(updates, numbers, strict=True):
+                    for raw in _deliveries(bytes(update), number):
                         await accept(self._delivery(raw))
-                    offset = number + 1
+                    offset = offset if number is None else number + 1
+                if updates and all(number is None for number in numbers):
+                    # Only a number confirms updates, and Telegram would repeat them at once.
+                    raise Retry(OUTAGE_S, "Telegram sent only updates without a number")
                 self._context.report_pass(f"telegram:{self._account}")
 
     def _delivery(self, raw: bytes) -> Delivery:
@@ -62,3 +66,19 @@ class UpdatesSource:
             reason = updates.description[:ERROR_TEXT_LIMIT]
             raise Retry(after, f"Telegram refused getUpdates: {reason}")
         return updates.result
+
+
+def _number_of(update: msgspec.Raw) -> int | None:
+    """Return the number of an update, None for an unreadable one."""
+    try:
+        return decode_json(wire.UpdateNumber, update).update_id
+    except Rejected:
+        return None
+
+
+def _deliveries(update: bytes, number: int | None) -> tuple[bytes, ...]:
+    """Return the messages of an update, or the update itself without a number.
+
+    The parser rejects such an update with its fault, and its bytes become a dead letter.
+    """
+    return (update,) if number is None else select_update(update).deliveries

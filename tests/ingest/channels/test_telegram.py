@@ -321,3 +321,36 @@ async def test_an_update_is_confirmed_only_after_it_is_safe(vendor: Vendor) -> N
     assert taken == ["5", "away", "6"]
     offsets = [a.json().get("offset") for a in vendor.to(path)]
     assert offsets == [None, None, 7], "what Kafka did not have was not confirmed"
+
+
+async def test_an_update_without_a_number_becomes_a_dead_letter(vendor: Vendor) -> None:
+    path = f"/bot{TOKEN}/getUpdates"
+    numbered = json.loads(update(number=5, message_id=5, text="5"))
+    without_number = [{"message": {"text": text}} for text in ("ilk", "ikinci")]
+    vendor.says(
+        path,
+        {"ok": True, "result": [*without_number, numbered]},
+        {"ok": True, "result": without_number[:1]},
+    )
+    deliveries: list[Delivery] = []
+
+    async def accept(delivery: Delivery) -> None:
+        deliveries.append(delivery)
+
+    context = SourceContext(
+        now=lambda: NOW,
+        pause=asyncio.sleep,
+        warn=lambda *_words, **_fields: None,
+        report_pass=lambda _source: None,
+    )
+    source = Telegram().source("a", Account(token=TOKEN, api=vendor.url, poll=True), context)
+    with pytest.raises(Retry, match="without a number"):
+        await source.run(accept, MemoryCursors())
+
+    assert len(deliveries) == 4
+    assert Telegram().parse(deliveries[2], Context(brand="d")).message.text == "5"
+    for delivery in (*deliveries[:2], deliveries[3]):
+        with pytest.raises(Rejected, match="update_id"):
+            Telegram().parse(delivery, Context(brand="d"))
+    offsets = [request.json().get("offset") for request in vendor.to(path)]
+    assert offsets == [None, 6]
