@@ -26,6 +26,8 @@ from cli.demo import command as demo
 from cli.up import command as up
 from schemas.errors import ConfigError, SantralError
 
+_STAGES = {command.name for command in stages.COMMANDS}
+
 
 class _Group(click.Group):
     """Prints an error as a sentence, without a traceback, and exits with 2 (can't answer)."""
@@ -53,9 +55,12 @@ class _Group(click.Group):
         except click.exceptions.Exit:
             raise
         except Exception as error:
-            from runtime.health.endings import describe_ending
+            from runtime.health.endings import describe_ending, describe_outage
 
             line = describe_ending(error)
+            # A stage waits for its neighbours: an outage that ends one is a bug with a traceback.
+            if line is None and ctx.invoked_subcommand not in _STAGES:
+                line = describe_outage(error)
             if line is None:
                 raise
             click.echo(f"error: {line}", err=True)

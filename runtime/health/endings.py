@@ -6,6 +6,8 @@ the traceback of a bug.
 
 import errno
 
+from schemas.errors import ERROR_TEXT_LIMIT
+
 _NO_RIGHTS = (errno.EACCES, errno.EPERM, errno.EROFS)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -15,6 +17,29 @@ def describe_ending(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.filename is not None:
         return _file_ending(error)
     return _kafka_ending(error)
+
+
+def describe_outage(error: Exception) -> str | None:
+    """Return the sentence for a neighbour that went away while a command used it."""
+    from aiokafka.errors import KafkaError
+    from confluent_kafka import KafkaException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from runtime.health.faults import is_outage
+    from runtime.redis.errors import is_away
+
+    if not is_outage(error):
+        return None
+    if isinstance(error, (KafkaError, KafkaException)):
+        neighbour = "Kafka"
+    elif isinstance(error, SQLAlchemyError):
+        neighbour = "the store"
+    elif is_away(error):
+        neighbour = "Redis"
+    else:
+        return None
+    reason = str(error).partition("\n")[0][:ERROR_TEXT_LIMIT]
+    return f"{neighbour} gives no answer now ({reason}). Repeat the command when it is back."
 
 
 def _file_ending(error: OSError) -> str | None:

@@ -8,8 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, KafkaException
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 
 from cli.up.ports import free_port
+from runtime.health.endings import describe_outage
 from runtime.store import migrate
 from schemas.errors import ConfigError
 from tests.support.paths import ROOT
@@ -75,3 +79,18 @@ def test_a_store_of_a_newer_version_is_named_with_the_way_out(tmp_path: Path) ->
         store.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(ConfigError, match=r"revision 9999 .* restore the store from a backup"):
         migrate(url, MIGRATIONS)
+
+
+def test_a_neighbour_that_goes_away_during_a_command_is_named_without_a_traceback() -> None:
+    consumer = Consumer({"bootstrap.servers": f"127.0.0.1:{free_port()}", "group.id": "g"})
+    with pytest.raises(KafkaException) as kafka:
+        consumer.list_topics(timeout=0.2)
+    consumer.close()
+    sentence = describe_outage(kafka.value)
+    assert sentence is not None
+    assert sentence.startswith("Kafka gives no answer now (")
+    assert sentence.endswith("Repeat the command when it is back.")
+    with pytest.raises(OperationalError) as store:
+        create_engine("sqlite:////nowhere/at/all.db").connect()
+    assert str(describe_outage(store.value)).startswith("the store gives no answer now (")
+    assert describe_outage(ValueError("a bug keeps its traceback")) is None
