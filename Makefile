@@ -62,7 +62,7 @@ certify: $(VENV)/test.stamp  ## the long proofs that `make test` leaves out, and
 
 chaos: $(VENV)/test.stamp  ## the long chaos run: a million messages
 	$(BIN)/python -m cli.up.kafka "$(JARS)"
-	SANTRAL_CHAOS_MESSAGES=1000000 $(BIN)/python -m pytest tests/chaos/test_chaos.py -m chaos $(ARGS)
+	SANTRAL_CHAOS_MESSAGES=1000000 SANTRAL_CHAOS_PAUSE_S=20 $(BIN)/python -m pytest tests/chaos/test_chaos.py -m chaos $(ARGS)
 
 requirements: pyproject.toml  ## pin anew what pyproject.toml asks for
 	sh deploy/pin.sh

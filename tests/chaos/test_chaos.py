@@ -3,7 +3,7 @@ and Redis is emptied, read-only, full and unable to save, and a mail server is a
 
 Nothing may be lost or doubled, each conversation keeps its order, one act closes an item, and each
 answer leaves once. SANTRAL_CHAOS_MESSAGES sets the size, which is 6,000 in CI and 1,000,000 in
-`make chaos`.
+`make chaos`. SANTRAL_CHAOS_PAUSE_S sets the seconds between two harms, which are 2 and 20.
 """
 
 import asyncio
@@ -50,8 +50,10 @@ from tests.support.waiting import settled, wait
 
 MESSAGES = int(os.environ.get("SANTRAL_CHAOS_MESSAGES", "6000"))
 CONVERSATIONS = max(50, MESSAGES // 20)
-SENDERS = 24
-EVERY_S = 2.0
+SENDERS = 24 if MESSAGES < 100_000 else 96
+PAUSE_S = float(os.environ.get("SANTRAL_CHAOS_PAUSE_S", "2"))
+"""The time between the end of a harm and the next. Most stages are just back after 2 seconds, so a
+long run leaves them more time to move messages."""
 BAD_REDIS_S = 2.5
 MAX_TRAILS = 3
 MAILS_S = 200
@@ -191,7 +193,7 @@ class Chaos:
             self.harms[f"{harm} {name}"] += 1
             if count == len(HARMS):
                 self.harmed.set()
-            await self._pause(EVERY_S)
+            await self._pause(PAUSE_S)
         self.sink.start()
 
     def _harm(self, name: str, harm: str) -> None:
