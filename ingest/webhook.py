@@ -10,7 +10,7 @@ sleeps. It gets what it needs from outside, such as a certificate, by `context.f
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -164,6 +164,28 @@ def hmac_matches(key: str, signature: str, *pieces: bytes) -> bool:
     expected = hmac.new(key.encode(), b"".join(pieces), sha256).hexdigest()
     received = signature.strip().lower().encode("utf-8", "replace")
     return hmac.compare_digest(expected.encode(), received)
+
+
+def require_header(request: WebhookRequest, header: str) -> str:
+    """Return a header of the proof; raise Rejected(signature.missing) without it."""
+    value = request.headers.get(header.lower(), "")
+    if not value:
+        raise Rejected("signature.missing", f"no {header}")
+    return value
+
+
+def check_body_signature(
+    request: WebhookRequest, header: str, secrets: Sequence[str], scheme: str = ""
+) -> None:
+    """Raise Rejected(signature.*) unless a header signs the body with one of the secrets.
+
+    The signature is a hex HMAC-SHA256 after the scheme, such as `sha256=`.
+    """
+    signature = require_header(request, header)
+    digest = signature.removeprefix(scheme)
+    matches = (hmac_matches(secret, digest, request.body) for secret in secrets)
+    if not (signature.startswith(scheme) and any(matches)):
+        raise Rejected("signature.wrong", f"{header} is not of these bytes")
 
 
 def check_timestamp(seconds: str, now: datetime, window: timedelta, header: str) -> None:

@@ -5,6 +5,6 @@ files with the channel access token.
 Read channel.py first; wire.py has the Messaging API's own objects.
 """
 
-from ingest.channels.line.channel import Account, Line
+from ingest.channels.line.channel import Line
 
-__all__ = ["Account", "Line"]
+__all__ = ["Line"]

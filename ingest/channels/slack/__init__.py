@@ -5,6 +5,6 @@ files with the bot token.
 Read channel.py first; wire.py has the Events API's own objects.
 """
 
-from ingest.channels.slack.channel import Account, Slack, plain
+from ingest.channels.slack.channel import Slack
 
-__all__ = ["Account", "Slack", "plain"]
+__all__ = ["Slack"]

@@ -1,4 +1,4 @@
-"""Slack: signatures with their clock, what is a person's message, edits, reactions, markup."""
+"""Signatures, selected events, edits, reactions, files and markup of the Slack channel."""
 
 import hmac
 import json
@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from ingest.channel import Context, Delivery, Parsed
-from ingest.channels.slack import Account, Slack, plain
+from ingest.channels.slack import Slack
+from ingest.channels.slack.account import Account
+from ingest.channels.slack.markup import read_markup
 from ingest.webhook import WebhookContext, WebhookRequest
 from runtime.http.public_client import PublicClient
 from schemas.errors import Rejected
@@ -22,7 +24,7 @@ ACCOUNT = Account(signing_secret="sir-slack", bot_user="UBOT")
 
 
 def event(kind: str = "message", **more: Any) -> bytes:
-    told = {
+    slack_event = {
         "type": kind,
         "channel": "C1",
         "user": "U1",
@@ -30,70 +32,82 @@ def event(kind: str = "message", **more: Any) -> bytes:
         "ts": f"{STAMP}.000100",
     } | more
     return json.dumps(
-        {"type": "event_callback", "team_id": "T1", "event_id": "E1", "event": told}
+        {"type": "event_callback", "team_id": "T1", "event_id": "E1", "event": slack_event}
     ).encode()
 
 
 def signed(body: bytes, stamp: str = STAMP, **headers: str) -> WebhookRequest:
-    mark = hmac.new(b"sir-slack", b"v0:" + stamp.encode() + b":" + body, sha256).hexdigest()
-    told = {
+    digest = hmac.new(b"sir-slack", b"v0:" + stamp.encode() + b":" + body, sha256).hexdigest()
+    own_headers = {
         "content-type": "application/json",
         "x-slack-request-timestamp": stamp,
-        "x-slack-signature": f"v0={mark}",
+        "x-slack-signature": f"v0={digest}",
     }
-    return WebhookRequest(method="POST", path="/", query={}, headers=told | headers, body=body)
+    return WebhookRequest(
+        method="POST", path="/", query={}, headers=own_headers | headers, body=body
+    )
 
 
-def _tools(now: datetime = NOW) -> WebhookContext:
+def _context(now: datetime = NOW) -> WebhookContext:
     return WebhookContext(now=now, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
 
 
 def _parsed(raw: bytes) -> Parsed:
-    (one,) = Slack().take(raw).deliveries
+    (raw_event,) = Slack().take(raw).deliveries
     return Slack().parse(
-        Delivery(raw=one, account="a", received_at=NOW), Context(brand="d", settings=ACCOUNT)
+        Delivery(raw=raw_event, account="a", received_at=NOW), Context(brand="d", settings=ACCOUNT)
     )
 
 
 async def test_a_signature_counts_for_five_minutes() -> None:
     assert (
-        await Slack().receive(signed(event()), ACCOUNT, _tools(NOW + timedelta(minutes=4)))
+        await Slack().receive(signed(event()), ACCOUNT, _context(NOW + timedelta(minutes=4)))
     ).deliveries
     for now in (NOW + timedelta(minutes=6), NOW - timedelta(minutes=6)):
         with pytest.raises(Rejected) as error:
-            await Slack().receive(signed(event()), ACCOUNT, _tools(now))
+            await Slack().receive(signed(event()), ACCOUNT, _context(now))
         assert error.value.code == "signature.stale"
     moved = replace(
         signed(event()),
         headers={**signed(event()).headers, "x-slack-request-timestamp": str(int(STAMP) + 60)},
     )
     with pytest.raises(Rejected, match="not of these bytes"):
-        await Slack().receive(moved, ACCOUNT, _tools())
+        await Slack().receive(moved, ACCOUNT, _context())
 
 
-async def test_the_challenge_is_answered_and_commands_are_not_taken() -> None:
-    taken = await Slack().receive(
-        signed(b'{"type":"url_verification","challenge":"c4"}'), ACCOUNT, _tools()
+async def test_the_challenge_is_answered() -> None:
+    result = await Slack().receive(
+        signed(b'{"type":"url_verification","challenge":"c4"}'), ACCOUNT, _context()
     )
-    assert (taken.response.status, taken.response.body) == (200, b"c4")
+    assert (result.response.status, result.response.body) == (200, b"c4")
+
+
+async def test_a_command_is_ignored() -> None:
     form = signed(b"command=%2Fx&text=", **{"content-type": "application/x-www-form-urlencoded"})
-    assert (await Slack().receive(form, ACCOUNT, _tools())).ignored == ("command",)
+    assert (await Slack().receive(form, ACCOUNT, _context())).ignored == ("command",)
 
 
-def test_a_message_and_its_mention_are_one_and_threads_are_conversations() -> None:
+def test_a_mention_is_the_same_message() -> None:
     first, mention = _parsed(event()).message, _parsed(event("app_mention")).message
     assert first.id == mention.id
+    assert first.sent_at == NOW + timedelta(microseconds=100)
+
+
+def test_a_thread_is_a_conversation() -> None:
+    first = _parsed(event()).message
     answer = _parsed(event(ts="5.1", thread_ts=f"{STAMP}.000100")).message
     assert answer.conversation == first.conversation
     assert answer.reply_to == f"C1/{STAMP}.000100"
     assert first.conversation != _parsed(event(ts="7.1")).message.conversation
+
+
+def test_a_direct_channel_is_one_conversation() -> None:
     direct = [_parsed(event(channel="D1", channel_type="im", ts=t)).message for t in ("1.1", "2.2")]
     assert direct[0].conversation == direct[1].conversation
     assert direct[0].reply_to == "D1/"
-    assert first.sent_at == NOW + timedelta(microseconds=100)
 
 
-def test_edits_deletions_and_reactions_touch_their_message() -> None:
+def test_edits_deletions_and_reactions_name_their_message() -> None:
     first = _parsed(event()).message
     inner = {"type": "message", "user": "U1", "ts": f"{STAMP}.000100"}
     edit = _parsed(
@@ -105,7 +119,7 @@ def test_edits_deletions_and_reactions_touch_their_message() -> None:
             previous_message=inner | {"text": "eski"},
         )
     ).message
-    gone = _parsed(
+    deletion = _parsed(
         event(
             subtype="message_deleted",
             ts="9.2",
@@ -114,7 +128,7 @@ def test_edits_deletions_and_reactions_touch_their_message() -> None:
             previous_message=inner | {"text": "eski"},
         )
     ).message
-    heart = _parsed(
+    reaction = _parsed(
         event(
             "reaction_added",
             reaction="heart",
@@ -122,20 +136,21 @@ def test_edits_deletions_and_reactions_touch_their_message() -> None:
             item={"type": "message", "channel": "C1", "ts": f"{STAMP}.000100"},
         )
     ).message
-    for made, kind, text in (
+    for message, kind, text in (
         (edit, "edited", "yeni"),
-        (gone, "deleted", ""),
-        (heart, "reaction", ":heart:"),
+        (deletion, "deleted", ""),
+        (reaction, "reaction", ":heart:"),
     ):
-        assert made.event is not None
-        assert (made.event.kind, made.event.of, made.text) == (kind, first.id, text)
-        assert made.conversation == first.conversation
+        assert message.event is not None
+        assert (message.event.kind, message.event.of, message.text) == (kind, first.id, text)
+        assert message.conversation == first.conversation
 
 
 @pytest.mark.parametrize(
-    ("raw", "why"),
+    ("raw", "reason"),
     [
         (event(bot_id="B1"), "bot"),
+        (event(user="USLACKBOT"), "bot"),
         (event(subtype="bot_message"), "bot"),
         (event(subtype="channel_join"), "notice"),
         (event(subtype="channel_topic"), "notice"),
@@ -152,33 +167,38 @@ def test_edits_deletions_and_reactions_touch_their_message() -> None:
         (b'{"type":"view_submission"}', "other_kind"),
     ],
 )
-def test_what_is_no_message_is_told_why(raw: bytes, why: str) -> None:
-    assert Slack().take(raw).ignored == (why,)
+def test_an_ignored_call_has_a_reason(raw: bytes, reason: str) -> None:
+    assert Slack().take(raw).ignored == (reason,)
 
 
-def test_a_threads_first_message_leaves_a_tombstone() -> None:
+def test_a_tombstone_deletes_the_first_message_of_a_thread() -> None:
     first = _parsed(event()).message
-    before = {
+    original = {
         "user": "U1",
         "ts": f"{STAMP}.000100",
         "text": "kargom gelmedi",
         "thread_ts": f"{STAMP}.000100",
     }
-    tomb = before | {
+    tombstone = original | {
         "subtype": "tombstone",
         "user": "USLACKBOT",
         "text": "This message was deleted.",
     }
-    made = _parsed(
-        event(subtype="message_changed", ts="9.1", user=None, message=tomb, previous_message=before)
+    message = _parsed(
+        event(
+            subtype="message_changed",
+            ts="9.1",
+            user=None,
+            message=tombstone,
+            previous_message=original,
+        )
     ).message
-    assert made.event is not None
-    assert (made.event.kind, made.event.of, made.text) == ("deleted", first.id, "")
-    assert made.sender.handle("handle") == "slack:U1"
-    assert Slack().take(event(user="USLACKBOT")).ignored == ("bot",)
+    assert message.event is not None
+    assert (message.event.kind, message.event.of, message.text) == ("deleted", first.id, "")
+    assert message.sender.handle("handle") == "slack:U1"
 
 
-def test_an_edit_that_changed_only_files_is_one_and_a_forwarded_message_has_its_words() -> None:
+def test_an_edit_may_change_files_only() -> None:
     inner = {"user": "U1", "ts": "5.1", "text": "a"}
     edit = event(
         subtype="message_changed",
@@ -187,6 +207,9 @@ def test_an_edit_that_changed_only_files_is_one_and_a_forwarded_message_has_its_
         previous_message=inner,
     )
     assert _parsed(edit).message.event is not None
+
+
+def test_a_forwarded_message_keeps_its_text() -> None:
     shared = _parsed(
         event(
             text="",
@@ -196,8 +219,8 @@ def test_an_edit_that_changed_only_files_is_one_and_a_forwarded_message_has_its_
     assert shared.text == "müşteri: kargom yok"
 
 
-async def test_a_file_of_another_workspace_is_asked_for_by_its_id(vendor: Vendor) -> None:
-    made = _parsed(
+async def test_a_file_of_another_workspace_is_fetched_by_its_id(vendor: Vendor) -> None:
+    parsed = _parsed(
         event(
             subtype="file_share",
             files=[{"id": "F1", "mode": "file_access", "file_access": "check_file_info"}],
@@ -208,37 +231,37 @@ async def test_a_file_of_another_workspace_is_asked_for_by_its_id(vendor: Vendor
     )
     vendor.says("/f", b"%PDF")
     settings, web = Account(token="xoxb", api=vendor.url), PublicClient()
-    assert await Slack().fetch(made.media[0].ref, settings, web) == b"%PDF"
+    assert await Slack().fetch(parsed.media[0].ref, settings, web) == b"%PDF"
     assert vendor.requests[0].path == "/files.info?file=F1"
     await web.close()
 
 
-def test_our_own_words_are_no_message() -> None:
+def test_our_own_messages_are_ignored() -> None:
     with pytest.raises(Rejected, match="our own"):
         _parsed(event(user="UBOT"))
 
 
-def test_markup_is_read_as_people_see_it() -> None:
-    told = "<@U1> bak: <https://ornek.example/a|şurada> &amp; <https://b.example> <!here> <#C2|genel> <mailto:a@b.c|a@b.c>"
+def test_markup_becomes_the_text_that_slack_shows() -> None:
+    markup = "<@U1> bak: <https://ornek.example/a|şurada> &amp; <https://b.example> <!here> <#C2|genel> <mailto:a@b.c|a@b.c>"
     assert (
-        plain(told)
+        read_markup(markup)
         == "@U1 bak: şurada (https://ornek.example/a) & https://b.example @here #genel a@b.c"
     )
 
 
-async def test_a_sign_in_page_instead_of_a_file_is_told(vendor: Vendor) -> None:
+async def test_a_sign_in_page_in_place_of_a_file_is_refused(vendor: Vendor) -> None:
     file = {
         "name": "fatura.pdf",
         "mimetype": "application/pdf",
         "size": 9,
         "url_private_download": f"{vendor.url}/f",
     }
-    made = _parsed(event(subtype="file_share", text="", files=[file]))
-    assert made.message.attachments[0].name == "fatura.pdf"
+    parsed = _parsed(event(subtype="file_share", text="", files=[file]))
+    assert parsed.message.attachments[0].name == "fatura.pdf"
     vendor.says("/f", b"%PDF", b"<!DOCTYPE html><html>")
     settings, web = Account(token="xoxb", api=vendor.url), PublicClient()
-    assert await Slack().fetch(made.media[0].ref, settings, web) == b"%PDF"
+    assert await Slack().fetch(parsed.media[0].ref, settings, web) == b"%PDF"
     assert vendor.requests[0].headers["authorization"] == "Bearer xoxb"
     with pytest.raises(Rejected, match="files:read"):
-        await Slack().fetch(made.media[0].ref, settings, web)
+        await Slack().fetch(parsed.media[0].ref, settings, web)
     await web.close()

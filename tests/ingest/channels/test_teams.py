@@ -1,7 +1,8 @@
-"""Teams: Microsoft's token, what a body may not say by itself, activities, files."""
+"""Tokens of Microsoft's, activities and files of the Teams channel."""
 
 import base64
 import json
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ingest.channel import Context, Delivery, Parsed
-from ingest.channels.teams import ISSUER, OPENID, Account, Teams
-from ingest.webhook import WebhookContext, WebhookRequest
+from ingest.channels.teams import Teams
+from ingest.channels.teams.account import Account
+from ingest.channels.teams.proof import ISSUER, OPENID_URL
+from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
 from runtime.http.public_client import PublicClient
 from schemas.errors import Rejected, Retry
 from tests.support.servers.vendor import Vendor
@@ -45,20 +48,20 @@ JWKS = {
 
 
 class Microsoft:
-    """Serves the Bot Framework's keys, and counts how often."""
+    """Serves the Bot Framework's keys and records the requested addresses."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.requested: list[str] = []
 
     async def __call__(self, url: str) -> bytes:
-        self.asked.append(url)
-        if url == OPENID:
+        self.requested.append(url)
+        if url == OPENID_URL:
             return b'{"jwks_uri": "https://login.botframework.com/v1/.well-known/keys"}'
         return json.dumps(JWKS).encode()
 
 
 def activity(kind: str = "message", **more: Any) -> bytes:
-    told = {
+    body = {
         "type": kind,
         "id": "1732",
         "timestamp": "2026-11-20T09:00:00Z",
@@ -69,7 +72,7 @@ def activity(kind: str = "message", **more: Any) -> bytes:
         "conversation": {"id": "19:k@thread;messageid=1732", "conversationType": "channel"},
         "text": "<at>Destek</at> kargom &amp; faturam <at>Ali</at> nerede",
     } | more
-    return json.dumps(told).encode()
+    return json.dumps(body).encode()
 
 
 def token(**more: Any) -> str:
@@ -83,27 +86,31 @@ def token(**more: Any) -> str:
     return jwt.encode(claims, KEY, algorithm="RS256", headers={"kid": "k1"})
 
 
-def call(raw: bytes, said: str = "") -> WebhookRequest:
-    headers = {"content-type": "application/json", "authorization": f"Bearer {said or token()}"}
+def call(raw: bytes, bearer: str = "") -> WebhookRequest:
+    headers = {"content-type": "application/json", "authorization": f"Bearer {bearer or token()}"}
     return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=raw)
 
 
 def _parsed(raw: bytes) -> Parsed:
-    (one,) = Teams().take(raw).deliveries
+    (delivery,) = Teams().take(raw).deliveries
     return Teams().parse(
-        Delivery(raw=one, account="a", received_at=NOW), Context(brand="d", settings=ACCOUNT)
+        Delivery(raw=delivery, account="a", received_at=NOW), Context(brand="d", settings=ACCOUNT)
     )
 
 
 async def _receive(
-    raw: bytes, said: str = "", now: datetime = NOW, hook: Teams | None = None, ms: Any = None
-) -> Any:
-    return await (hook or Teams()).receive(
-        call(raw, said), ACCOUNT, WebhookContext(now=now, fetch=ms or Microsoft())
+    raw: bytes,
+    bearer: str = "",
+    now: datetime = NOW,
+    teams: Teams | None = None,
+    fetch: Callable[[str], Awaitable[bytes]] | None = None,
+) -> WebhookResult:
+    return await (teams or Teams()).receive(
+        call(raw, bearer), ACCOUNT, WebhookContext(now=now, fetch=fetch or Microsoft())
     )
 
 
-async def test_a_token_of_microsofts_for_us_and_of_now_proves_the_call() -> None:
+async def test_a_valid_token_for_our_bot_proves_a_call() -> None:
     assert (await _receive(activity())).deliveries
     assert (await _receive(activity(), token(aud="api://app-1"))).deliveries
     assert (await _receive(activity(serviceUrl=SERVICE.rstrip("/")))).deliveries
@@ -121,16 +128,18 @@ WRONG: list[tuple[bytes, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("raw", "claims", "code"), WRONG)
-async def test_anything_else_is_refused(raw: bytes, claims: dict[str, Any], code: str) -> None:
+async def test_a_token_that_does_not_fit_the_call_is_refused(
+    raw: bytes, claims: dict[str, Any], code: str
+) -> None:
     with pytest.raises(Rejected) as error:
         await _receive(raw, token(**claims))
     assert error.value.code == code
 
 
-async def test_a_foreign_key_no_signature_and_another_algorithm_are_refused() -> None:
+async def test_another_key_or_algorithm_is_refused() -> None:
     other = rsa.generate_private_key(65537, 2048)
     claims = jwt.decode(token(), options={"verify_signature": False})
-    for said in (
+    for bearer in (
         jwt.encode(claims, other, algorithm="RS256", headers={"kid": "k1"}),
         jwt.encode(claims, other, algorithm="RS256", headers={"kid": "k2"}),
         jwt.encode(claims, "x" * 40, algorithm="HS256", headers={"kid": "k1"}),
@@ -139,46 +148,56 @@ async def test_a_foreign_key_no_signature_and_another_algorithm_are_refused() ->
         "x",
     ):
         with pytest.raises(Rejected) as error:
-            await _receive(activity(), said)
+            await _receive(activity(), bearer)
         assert error.value.code == "signature.wrong"
 
 
-async def test_keys_are_kept_for_a_day_and_unknown_ones_asked_for_hourly() -> None:
-    hook, ms = Teams(), Microsoft()
+async def test_keys_last_a_day_and_an_unknown_key_causes_a_request_an_hour() -> None:
+    teams, microsoft = Teams(), Microsoft()
     for _ in range(3):
-        await _receive(activity(), hook=hook, ms=ms)
-    assert len(ms.asked) == 2
+        await _receive(activity(), teams=teams, fetch=microsoft)
+    assert len(microsoft.requested) == 2
     unknown = jwt.encode({"iss": ISSUER}, KEY, algorithm="RS256", headers={"kid": "k9"})
     for minutes in (1, 2, 61, 62):
         with pytest.raises(Rejected):
-            await _receive(activity(), unknown, NOW + timedelta(minutes=minutes), hook, ms)
-    assert len(ms.asked) == 4, "once more, an hour later"
+            await _receive(activity(), unknown, NOW + timedelta(minutes=minutes), teams, microsoft)
+    assert len(microsoft.requested) == 4, "the two documents again, an hour later"
 
-    tries: list[str] = []
 
-    async def away(url: str) -> bytes:
-        tries.append(url)
+async def test_strangers_cause_one_request_while_microsoft_is_away() -> None:
+    requests: list[str] = []
+
+    async def refuse(url: str) -> bytes:
+        requests.append(url)
         raise Retry(30, "away")
 
-    fresh = Teams()
+    without_keys = Teams()
     for _ in range(3):
         with pytest.raises(Retry):
-            await _receive(activity(), hook=fresh, ms=away)
-    assert len(tries) == 1, "strangers do not make us ask again and again"
+            await _receive(activity(), teams=without_keys, fetch=refuse)
+    assert len(requests) == 1
+
+
+async def test_older_keys_prove_a_call_while_microsoft_is_away() -> None:
+    async def refuse(url: str) -> bytes:
+        raise Retry(30, f"{url} is away")
+
+    teams = Teams()
+    await _receive(activity(), teams=teams)
     later = NOW + timedelta(hours=30)
-    said = token(exp=int(later.timestamp()) + 60)
-    assert (await _receive(activity(), said, later, hook, away)).deliveries, "yesterday's keys hold"
+    bearer = token(exp=int(later.timestamp()) + 60)
+    assert (await _receive(activity(), bearer, later, teams, refuse)).deliveries
 
 
-def test_a_page_of_markup_is_read_in_time() -> None:
+def test_a_page_of_open_tags_is_read_in_time() -> None:
     assert _parsed(activity(text="<at>" * 20_000)).message
 
 
-def test_words_come_without_our_name_and_with_others() -> None:
-    made = _parsed(activity()).message
-    assert made.text == "kargom &amp; faturam Ali nerede"
-    assert (made.sender.name, made.sender.handle("handle")) == ("Ayşe", "teams:aad-1")
-    assert made.reply_to == f"{SERVICE.rstrip('/')}|19:k@thread;messageid=1732"
+def test_a_text_comes_without_mentions_of_our_bot() -> None:
+    message = _parsed(activity()).message
+    assert message.text == "kargom &amp; faturam Ali nerede"
+    assert (message.sender.name, message.sender.handle("handle")) == ("Ayşe", "teams:aad-1")
+    assert message.reply_to == f"{SERVICE.rstrip('/')}|19:k@thread;messageid=1732"
     rich = _parsed(
         activity(text="<p>kargom <b>gelmedi</b></p><p>bakın</p>", textFormat="xml")
     ).message
@@ -187,7 +206,7 @@ def test_words_come_without_our_name_and_with_others() -> None:
     assert card.text == '{"siparis": "4711"}'
 
 
-def test_edits_deletions_and_reactions_touch_their_message() -> None:
+def test_edits_deletions_and_reactions_name_their_message() -> None:
     first = _parsed(activity()).message
     for kind, more, event in (
         ("messageUpdate", {}, "edited"),
@@ -198,18 +217,18 @@ def test_edits_deletions_and_reactions_touch_their_message() -> None:
             "reaction",
         ),
     ):
-        made = _parsed(activity(kind, **more)).message
-        assert made.event is not None
-        assert (made.event.kind, made.event.of) == (event, first.id)
-        assert made.conversation == first.conversation
+        message = _parsed(activity(kind, **more)).message
+        assert message.event is not None
+        assert (message.event.kind, message.event.of) == (event, first.id)
+        assert message.conversation == first.conversation
 
 
 @pytest.mark.parametrize("kind", ["conversationUpdate", "typing", "invoke", "installationUpdate"])
-def test_what_is_no_message_is_told(kind: str) -> None:
+def test_another_activity_is_ignored_with_its_type(kind: str) -> None:
     assert Teams().take(activity(kind)).ignored == (kind,)
 
 
-async def test_shared_files_need_no_token_and_pictures_the_bots(vendor: Vendor) -> None:
+async def test_a_shared_file_needs_no_token_and_a_picture_the_bots(vendor: Vendor) -> None:
     shared = {
         "contentType": "application/vnd.microsoft.teams.file.download.info",
         "name": "fatura.pdf",
@@ -220,22 +239,22 @@ async def test_shared_files_need_no_token_and_pictures_the_bots(vendor: Vendor) 
         "contentUrl": "https://smba.trafficmanager.net/i",
         "name": "a.png",
     }
-    html = {"contentType": "text/html", "content": "<p>once more</p>"}
-    made = _parsed(activity(attachments=[shared, picture, html]))
-    assert [a.name for a in made.message.attachments] == ["fatura.pdf", "a.png"]
-    assert [m.ref for m in made.media] == [
+    html = {"contentType": "text/html", "content": "<p>again</p>"}
+    parsed = _parsed(activity(attachments=[shared, picture, html]))
+    assert [a.name for a in parsed.message.attachments] == ["fatura.pdf", "a.png"]
+    assert [m.ref for m in parsed.media] == [
         "https://ornek.sharepoint.example/f",
         "inline:https://smba.trafficmanager.net/i",
     ]
     web = PublicClient()
     with pytest.raises(Rejected, match="app_password"):
-        await Teams().fetch(made.media[1].ref, ACCOUNT, web)
+        await Teams().fetch(parsed.media[1].ref, ACCOUNT, web)
     vendor.says("/botframework.com/oauth2/v2.0/token", {"access_token": "t"}, status=401)
-    settings = replace_account(login=vendor.url)
+    settings = bot_account(login=vendor.url)
     with pytest.raises(Retry, match="401"):
-        await Teams().fetch(made.media[1].ref, settings, web)
+        await Teams().fetch(parsed.media[1].ref, settings, web)
     await web.close()
 
 
-def replace_account(**more: Any) -> Account:
-    return Account(app_id="app-1", app_password="p", **more)
+def bot_account(**settings: str) -> Account:
+    return Account(app_id="app-1", app_password="p", **settings)
