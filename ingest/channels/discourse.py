@@ -1,15 +1,16 @@
-"""Discourse: posts of a forum, by its webhook.
+"""Posts of a Discourse forum, by its webhook.
 
-Before: a forum calls /v1/hooks/discourse/ACCOUNT. After: accept publishes. Most forums do not
-repeat a call: what Kafka can't take is kept on disk. Each try has a new event id: the post and its
-version are the key. Source: discourse/discourse, emit_web_hook_event.rb.
+A forum calls /v1/hooks/discourse/ACCOUNT. Most forums do not repeat a call, so the spool keeps the
+deliveries while Kafka is away. Each attempt has a new event id, so the post and its version are the
+native id.
+Source: discourse/discourse, emit_web_hook_event.rb.
 """
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
+from ingest.channel import Context, Delivery, HintKind, Parsed, build_message, event_for
 from ingest.parsing.html.text import to_text
 from ingest.parsing.json_values import Text, decode_json, parse_time
 from ingest.webhook import (
@@ -17,17 +18,20 @@ from ingest.webhook import (
     WebhookContext,
     WebhookRequest,
     WebhookResult,
-    hmac_matches,
+    check_body_signature,
     require_secret,
 )
 from schemas.account_fields import Brand
-from schemas.base import Record, message_id
+from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Event, Handle, Party, Post
 
-LIMIT = 32_000
-_EVENTS = {
-    "post_created": "",
+_MAX_ANSWER_CHARS = 32_000  # a forum's own default limit of a post
+_MAX_SHOWN_CHARS = 40  # enough of an event's name to recognise it
+_SIGNATURE_HEADER = "X-Discourse-Event-Signature"
+_CREATED = "post_created"
+_EVENTS: dict[str, Literal["created", "edited", "deleted"]] = {
+    _CREATED: "created",
     "post_edited": "edited",
     "post_destroyed": "deleted",
     "post_recovered": "edited",
@@ -52,7 +56,7 @@ class Account(Record, frozen=True, kw_only=True):
 
 
 class ForumPost(Record, frozen=True, kw_only=True):
-    """A post of the forum."""
+    """A post. The type 1 is a person's; `raw` is its Markdown, `cooked` its HTML."""
 
     id: Text = ""
     topic_id: Text = ""
@@ -74,26 +78,20 @@ class ForumPost(Record, frozen=True, kw_only=True):
 
 
 class PostWebhook(Record, frozen=True, kw_only=True):
-    """A call."""
+    """The body of a call about a post."""
 
-    post: ForumPost | None = None
+    post: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class ArchivedForumPost(Record, frozen=True, kw_only=True):
-    """A post with what happened to it, as the archive keeps it."""
+    """A post with the name of its event, as the archive keeps it."""
 
     event: str
     post: msgspec.Raw
 
 
-class UnreadPostWebhook(Record, frozen=True, kw_only=True):
-    """A call, its post not yet read."""
-
-    post: msgspec.Raw = msgspec.Raw(b"null")
-
-
 class Discourse:
-    """The channel, and the hook of a forum."""
+    """The channel of Discourse forums."""
 
     name = "discourse"
     channel = "discourse"
@@ -106,79 +104,56 @@ class Discourse:
     ignores = "our own posts and the system's, small actions, whispers and every other event"
 
     def proof_headers(self, settings: Account) -> tuple[str, ...]:
-        """Return where the proof is."""
-        require_secret(settings.secret, "secret", "[channels.discourse.ACCOUNT]")
-        return ("x-discourse-event-signature",)
+        """Return the header of the signature; raise Rejected without a configured secret."""
+        _secret(settings)
+        return (_SIGNATURE_HEADER.lower(),)
 
     async def receive(
         self, request: WebhookRequest, settings: Account, context: WebhookContext
     ) -> WebhookResult:
-        """Return what a call of the forum's held."""
-        secret = require_secret(settings.secret, "secret", "[channels.discourse.ACCOUNT]")
-        told = request.headers.get("x-discourse-event-signature", "")
-        if not told:
-            raise Rejected("signature.missing", "no X-Discourse-Event-Signature")
-        scheme, _, value = told.partition("=")
-        if scheme != "sha256" or not hmac_matches(secret, value, request.body):
-            raise Rejected("signature.wrong", "X-Discourse-Event-Signature is not of these bytes")
+        """Return the post of a call."""
+        check_body_signature(request, _SIGNATURE_HEADER, (_secret(settings),), "sha256=")
         context.report_proven()
-        return _taken(request.body, request.headers.get("x-discourse-event", "post_created"))
+        return _select_post(request.body, request.headers.get("x-discourse-event", _CREATED))
 
     def take(self, body: bytes) -> WebhookResult:
-        """Return the post in a captured body: without its headers it is taken for a new one."""
-        return _taken(body, "post_created")
+        """Return the post in a captured body, which counts as new without its headers."""
+        return _select_post(body, _CREATED)
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
-        """Return the Message of one post."""
-        told: Account = context.settings or Account()
-        kept = decode_json(ArchivedForumPost, delivery.raw)
-        post = decode_json(ForumPost, kept.post)
-        why = _unwanted(post, told)
-        if why:
-            raise Rejected("delivery.ignored", why)
-        number, kind = str(post.id or ""), _EVENTS.get(kept.event)
-        if kind is None:
-            raise Rejected("json.invalid", f"no event of a post: {kept.event[:40]!r}")
-        if not number or not post.topic_id:
-            raise Rejected("json.invalid", "a post without its id or its topic")
-        of = message_id("discourse", f"discourse:{delivery.account}", number)
-        native, event = number, None
-        if kind == "edited":
-            native, event = (
-                f"{number}@{post.version}.{post.updated_at}",
-                Event(kind="edited", of=of),
-            )
-        elif kind == "deleted":
-            native, event = f"{number}:deleted", Event(kind="deleted", of=of)
-        who = post.username or post.user_id
+        """Return the Message of one archived post."""
+        settings: Account = context.settings or Account()
+        archived = decode_json(ArchivedForumPost, delivery.raw)
+        post = decode_json(ForumPost, archived.post)
+        reason = _reason_to_ignore(post, settings)
+        if reason:
+            raise Rejected("delivery.ignored", reason)
+        native_id, event = _native_id(archived.event, post, delivery)
+        is_deleted = event is not None and event.kind == "deleted"
         text = post.raw if post.raw is not None else to_text(post.cooked or "")
-        parent = str(post.reply_to_post_number) if post.reply_to_post_number else None
-        link = f"{told.url}/t/{post.topic_slug or '-'}/{post.topic_id}/{post.post_number}"
-        return Parsed(
-            message=build_message(
-                "discourse",
-                delivery,
-                context,
-                native_id=native,
-                kind="post",
-                event=event,
-                root=f"{post.topic_id}|{post.user_id}",
-                subject=post.topic_title or "",
-                text="" if kind == "deleted" else text,
-                sender=Party(
-                    name=post.name or post.username or "",
-                    handles=(Handle(kind="handle", value=f"discourse:{who}"),),
-                ),
-                sent_at=parse_time(post.updated_at if event else post.created_at),
-                post=Post(url=link if told.url else None, parent=parent),
-                reply_to=f"{post.topic_id}|{post.post_number}",
-                thread=(number,),
-                answering=Answering(limit=LIMIT, public=post.topic_archetype != "private_message"),
-            )
+        result = build_message(
+            "discourse",
+            delivery,
+            context,
+            native_id=native_id,
+            kind="post",
+            event=event,
+            root=f"{post.topic_id}|{post.user_id}",
+            subject=post.topic_title or "",
+            text="" if is_deleted else text,
+            sender=_party(post),
+            sent_at=parse_time(post.updated_at if event else post.created_at),
+            post=_describe_post(post, settings),
+            reply_to=f"{post.topic_id}|{post.post_number}",
+            thread=(str(post.id),),
+            answering=Answering(
+                limit=_MAX_ANSWER_CHARS, public=post.topic_archetype != "private_message"
+            ),
         )
+        return Parsed(message=result)
 
     def setup(self, settings: Account, url: str) -> str | None:
-        """Return what to set up."""
+        """Return the line that sets up the webhook, None without a secret."""
         if not settings.secret:
             return None
         return f"Discourse: admin, API, Webhooks: payload URL {url}, JSON, post events, the secret"
@@ -188,25 +163,58 @@ class Discourse:
         return msgspec.structs.replace(settings, secret=value)
 
 
-def _taken(body: bytes, event: str) -> WebhookResult:
-    post = decode_json(UnreadPostWebhook, body).post
+def _secret(settings: Account) -> str:
+    return require_secret(settings.secret, "secret", "[channels.discourse.ACCOUNT]")
+
+
+def _select_post(body: bytes, event: str) -> WebhookResult:
+    """Return the post in a body, or the reason to ignore it."""
+    post = decode_json(PostWebhook, body).post
     if bytes(post) == b"null":
         keys = decode_json(dict[str, msgspec.Raw], body).keys()
         return WebhookResult(ignored=("ping" if "ping" in keys else "other_event",))
     if event not in _EVENTS:
         return WebhookResult(ignored=("other_event",))
-    return WebhookResult(
-        deliveries=(msgspec.json.encode(ArchivedForumPost(event=event, post=post)),)
-    )
+    archived = msgspec.json.encode(ArchivedForumPost(event=event, post=post))
+    return WebhookResult(deliveries=(archived,))
 
 
-def _unwanted(post: ForumPost, told: Account) -> str:
-    """Return why a post is no customer's; empty when it is one."""
+def _reason_to_ignore(post: ForumPost, settings: Account) -> str:
+    """Return why a post is not a customer's, empty for a customer's post."""
     if str(post.post_type or 1) != "1":
-        return "no post of a person's"
-    ours = (told.username or "").lower()
-    if str(post.user_id).startswith("-") or (ours and (post.username or "").lower() == ours):
-        return "our own"
-    if told.categories and str(post.category_id) not in map(str, told.categories):
+        return "not a person's post"
+    ours = (settings.username or "").lower()
+    is_system = str(post.user_id).startswith("-")
+    if is_system or (ours and (post.username or "").lower() == ours):
+        return "our own post"
+    if settings.categories and str(post.category_id) not in map(str, settings.categories):
         return "another category"
     return ""
+
+
+def _native_id(name: str, post: ForumPost, delivery: Delivery) -> tuple[str, Event | None]:
+    """Return the native id of an event, and the edit or deletion that it reports."""
+    kind = _EVENTS.get(name)
+    number = str(post.id or "")
+    if kind is None:
+        raise Rejected("json.invalid", f"not an event of a post: {name[:_MAX_SHOWN_CHARS]!r}")
+    if not number or not post.topic_id:
+        raise Rejected("json.invalid", "a post without its id or its topic")
+    if kind == "edited":
+        version = f"{post.version}.{post.updated_at}"
+        return f"{number}@{version}", event_for("discourse", delivery, "edited", number)
+    if kind == "deleted":
+        return f"{number}:deleted", event_for("discourse", delivery, "deleted", number)
+    return number, None
+
+
+def _party(post: ForumPost) -> Party:
+    handle = Handle(kind="handle", value=f"discourse:{post.username or post.user_id}")
+    return Party(name=post.name or post.username or "", handles=(handle,))
+
+
+def _describe_post(post: ForumPost, settings: Account) -> Post:
+    """Return the post's address, which needs the forum's, and the number of the answered post."""
+    url = f"{settings.url}/t/{post.topic_slug or '-'}/{post.topic_id}/{post.post_number}"
+    parent = str(post.reply_to_post_number) if post.reply_to_post_number else None
+    return Post(url=url if settings.url else None, parent=parent)

@@ -1,8 +1,8 @@
-"""SMS and WhatsApp by Twilio: form posts to a webhook.
+"""SMS and WhatsApp by Twilio, by form posts to a webhook.
 
-Before: Twilio calls /v1/hooks/twilio/ACCOUNT. After: accept publishes. Twilio repeats only what
-did not connect: what Kafka can't take is kept on disk. Source: twilio.com/docs,
-messaging; ingest/vendors/twilio_signature.py proves the calls.
+Twilio calls /v1/hooks/twilio/ACCOUNT. It repeats only calls that did not connect, so the spool
+keeps the deliveries while Kafka is away. ingest/vendors/twilio_signature.py proves the calls.
+Source: twilio.com/docs, messaging.
 """
 
 import base64
@@ -14,7 +14,7 @@ import msgspec
 from ingest.channel import Context, Delivery, HintKind, Media, MediaClient, Parsed, build_message
 from ingest.parsing.json_values import decode_json
 from ingest.vendors import twilio_signature
-from ingest.vendors.form_data import read_fields
+from ingest.vendors.form_data import FormFields, read_fields
 from ingest.webhook import (
     MIB,
     WebhookContext,
@@ -28,9 +28,12 @@ from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Attachment, Handle, Party
 
-WINDOW = timedelta(hours=24)
-_MOST = 10  # files of one message
-_DONE = WebhookResponse(body=b"<Response/>", content_type="text/xml")
+_WHATSAPP_WINDOW = timedelta(hours=24)  # later, WhatsApp takes templates only
+_MAX_ANSWER_CHARS = 1600  # Twilio refuses longer texts
+_MAX_FILES = 10  # Twilio sends no more with a message
+_EMPTY_TWIML = WebhookResponse(body=b"<Response/>", content_type="text/xml")
+_MESSAGE_IDS = ("MessageSid", "SmsMessageSid", "SmsSid")
+_RECEIVED_STATUSES = (None, "", "received", "receiving")
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -61,7 +64,7 @@ class ArchivedFields(Record, frozen=True, kw_only=True):
 
 
 class Twilio:
-    """The channel, and the hook of its vendor."""
+    """The channel of Twilio accounts."""
 
     name = "twilio"
     channel = "twilio"
@@ -74,81 +77,62 @@ class Twilio:
     ignores = "status callbacks of our own messages"
 
     def proof_headers(self, settings: Account) -> tuple[str, ...]:
-        """Return where the proof is."""
-        require_secret(settings.auth_token, "auth_token", "[channels.twilio.ACCOUNT]")
+        """Return the header of the signature; raise Rejected without a configured token."""
+        _auth_token(settings)
         return ("x-twilio-signature",)
 
     async def receive(
         self, request: WebhookRequest, settings: Account, context: WebhookContext
     ) -> WebhookResult:
-        """Return what a call of Twilio's held."""
-        token = require_secret(settings.auth_token, "auth_token", "[channels.twilio.ACCOUNT]")
-        found = twilio_signature.prove(request, token, settings.url)
+        """Return the message of a call; a GET, which the console can select, has it in its URL."""
+        form = twilio_signature.prove(request, _auth_token(settings), settings.url)
         context.report_proven()
-        # With GET chosen in the console everything stands in the address.
-        told_in = (
-            dict(request.query)
-            if request.method == "GET"
-            else {k: v[-1].decode("utf-8", "replace") for k, v in found.items()}
-        )
-        return _taken(told_in)
+        if request.method == "GET":
+            return _select_message(dict(request.query))
+        return _select_message(_decode_fields(form))
 
     def take(self, body: bytes) -> WebhookResult:
         """Return the message in a captured form, or in a delivery of the archive."""
         if body.lstrip()[:1] == b"{":
-            return _taken(decode_json(ArchivedFields, body).fields)
-        call = WebhookRequest(
+            return _select_message(decode_json(ArchivedFields, body).fields)
+        request = WebhookRequest(
             method="POST",
             path="/",
             query={},
             body=body,
             headers={"content-type": "application/x-www-form-urlencoded"},
         )
-        return _taken({k: v[-1].decode("utf-8", "replace") for k, v in read_fields(call).items()})
+        return _select_message(_decode_fields(read_fields(request)))
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
-        """Return the Message in one form."""
-        told = decode_json(ArchivedFields, delivery.raw).fields
-        sid = told.get("MessageSid") or told.get("SmsMessageSid") or told.get("SmsSid") or ""
-        sender, ours = told.get("From", ""), told.get("To", "")
-        if not sid or not sender:
+        """Return the Message of one archived form."""
+        form = decode_json(ArchivedFields, delivery.raw).fields
+        sid = next((form[name] for name in _MESSAGE_IDS if form.get(name)), "")
+        address, ours = form.get("From", ""), form.get("To", "")
+        if not sid or not address:
             raise Rejected("json.invalid", "a message without MessageSid or From")
-        user = told.get("ExternalUserId", "")
-        number = sender.removeprefix("whatsapp:").removeprefix("rcs:")
-        handles = []
-        if number.startswith("+") and number[1:].isdigit():
-            handles.append(Handle(kind="phone", value=f"+{number.lstrip('+')}"))
-        if user or not handles:
-            handles.append(Handle(kind="handle", value=f"twilio:{user or sender}"))
-        files = [
-            (url, told.get(f"MediaContentType{i}", ""))
-            for i in range(_MOST)
-            if (url := told.get(f"MediaUrl{i}", ""))
-        ]
-        text = told.get("Body") or told.get("ButtonText") or ""
-        place = ",".join(v for v in (told.get("Latitude"), told.get("Longitude")) if v)
-        about = " ".join(v for v in (told.get("Label"), told.get("Address")) if v)
-        shown = "\n".join(t for t in (text, f"{about} ({place})".strip() if place else "") if t)
-        whatsapp = sender.startswith("whatsapp:")
-        made = build_message(
+        user_id = form.get("ExternalUserId", "")
+        files = _list_files(form)
+        text, full_text = _read_text(form)
+        result = build_message(
             "twilio",
             delivery,
             context,
             native_id=sid,
             kind="chat",
             text=text,
-            full_text=shown,
-            root=f"{ours}/{user or sender}",
-            reply_to=f"{ours}/{sender}",
-            sender=Party(name=told.get("ProfileName", ""), handles=tuple(handles)),
-            recipients=_ours(ours),
-            thread=tuple(t for t in (told.get("OriginalRepliedMessageSid"), sid) if t),
-            attachments=tuple(_attachment(i, kind) for i, (_, kind) in enumerate(files)),
-            answering=_allowed(delivery, whatsapp=whatsapp),
-            repaired=() if shown or files else ("content.unsupported",),
+            full_text=full_text,
+            root=f"{ours}/{user_id or address}",
+            reply_to=f"{ours}/{address}",
+            sender=_sender(address, user_id, form.get("ProfileName", "")),
+            recipients=_recipients(ours),
+            thread=tuple(t for t in (form.get("OriginalRepliedMessageSid"), sid) if t),
+            attachments=tuple(_describe_file(index, mime) for index, (_, mime) in enumerate(files)),
+            answering=_answering(address, delivery),
+            repaired=() if full_text or files else ("content.unsupported",),
         )
-        media = tuple(Media(index=i, ref=url) for i, (url, _) in enumerate(files))
-        return Parsed(message=made, media=media)
+        media = tuple(Media(index=index, ref=url) for index, (url, _) in enumerate(files))
+        return Parsed(message=result, media=media)
 
     async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
         """Return a file, with the account's own credentials."""
@@ -159,7 +143,7 @@ class Twilio:
         return await web.get(ref, own=settings.api, secret=secret, hosts=("twilio.com",))
 
     def setup(self, settings: Account, url: str) -> str | None:
-        """Return what to set up."""
+        """Return the line that sets up the webhook, None without a token."""
         if not settings.auth_token:
             return None
         return (
@@ -172,29 +156,67 @@ class Twilio:
         return msgspec.structs.replace(settings, auth_token=value)
 
 
-def _taken(told: dict[str, str]) -> WebhookResult:
-    # The fallback address gets the customer's message with an ErrorCode: that alone is no status.
-    if told.get("MessageStatus"):
-        return WebhookResult(ignored=("status",), response=_DONE)
-    if told.get("SmsStatus") not in (None, "", "received", "receiving"):
-        return WebhookResult(ignored=("status",), response=_DONE)
-    if not any(k in told for k in ("MessageSid", "SmsMessageSid", "SmsSid")):
-        return WebhookResult(ignored=("other_kind",), response=_DONE)
-    return WebhookResult(
-        deliveries=(msgspec.json.encode(ArchivedFields(fields=told)),), response=_DONE
-    )
+def _auth_token(settings: Account) -> str:
+    return require_secret(settings.auth_token, "auth_token", "[channels.twilio.ACCOUNT]")
 
 
-def _ours(told: str) -> tuple[Party, ...]:
-    number = told.removeprefix("whatsapp:").lstrip("+")
+def _decode_fields(form: FormFields) -> dict[str, str]:
+    """Return each field's last value as text."""
+    return {name: values[-1].decode("utf-8", "replace") for name, values in form.items()}
+
+
+def _select_message(form: dict[str, str]) -> WebhookResult:
+    """Return the message of a form, or the reason to ignore it.
+
+    The fallback address gets a customer's message with an ErrorCode, which alone does not make it a
+    status.
+    """
+    is_status = form.get("MessageStatus") or form.get("SmsStatus") not in _RECEIVED_STATUSES
+    if is_status:
+        return WebhookResult(ignored=("status",), response=_EMPTY_TWIML)
+    if not any(name in form for name in _MESSAGE_IDS):
+        return WebhookResult(ignored=("other_kind",), response=_EMPTY_TWIML)
+    archived = msgspec.json.encode(ArchivedFields(fields=form))
+    return WebhookResult(deliveries=(archived,), response=_EMPTY_TWIML)
+
+
+def _read_text(form: dict[str, str]) -> tuple[str, str]:
+    """Return the text and the full text, which shows a location with its coordinates."""
+    text = form.get("Body") or form.get("ButtonText") or ""
+    coordinates = ",".join(v for v in (form.get("Latitude"), form.get("Longitude")) if v)
+    address = " ".join(v for v in (form.get("Label"), form.get("Address")) if v)
+    location = f"{address} ({coordinates})".strip() if coordinates else ""
+    return text, "\n".join(t for t in (text, location) if t)
+
+
+def _sender(address: str, user_id: str, name: str) -> Party:
+    """Return the sender, with a handle where the address is not a phone number."""
+    number = address.removeprefix("whatsapp:").removeprefix("rcs:")
+    handles = []
+    if number.startswith("+") and number[1:].isdigit():
+        handles.append(Handle(kind="phone", value=number))
+    if user_id or not handles:
+        handles.append(Handle(kind="handle", value=f"twilio:{user_id or address}"))
+    return Party(name=name, handles=tuple(handles))
+
+
+def _recipients(address: str) -> tuple[Party, ...]:
+    number = address.removeprefix("whatsapp:").lstrip("+")
     return (Party(handles=(Handle(kind="phone", value=f"+{number}"),)),) if number.isdigit() else ()
 
 
-def _allowed(delivery: Delivery, *, whatsapp: bool) -> Answering:
-    until = delivery.received_at + WINDOW if whatsapp else None
-    return Answering(until=until, limit=1600)
+def _answering(address: str, delivery: Delivery) -> Answering:
+    is_whatsapp = address.startswith("whatsapp:")
+    until = delivery.received_at + _WHATSAPP_WINDOW if is_whatsapp else None
+    return Answering(until=until, limit=_MAX_ANSWER_CHARS)
 
 
-def _attachment(number: int, kind: str) -> Attachment:
-    kind = kind.partition(";")[0].strip() or "application/octet-stream"
-    return Attachment(name=f"media{number}.{kind.rpartition('/')[2]}", type=kind, size=0, sha256="")
+def _list_files(form: dict[str, str]) -> list[tuple[str, str]]:
+    """Return the address and the content type of each file."""
+    names = ((f"MediaUrl{index}", f"MediaContentType{index}") for index in range(_MAX_FILES))
+    return [(form[url], form.get(mime, "")) for url, mime in names if form.get(url)]
+
+
+def _describe_file(index: int, content_type: str) -> Attachment:
+    mime = content_type.partition(";")[0].strip() or "application/octet-stream"
+    return Attachment(name=f"media{index}.{mime.rpartition('/')[2]}", type=mime, size=0, sha256="")

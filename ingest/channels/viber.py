@@ -1,7 +1,8 @@
-"""Viber bots: the webhook of a bot.
+"""Viber bots, by the webhook of a bot.
 
-Before: Viber calls /v1/hooks/viber/ACCOUNT. After: accept publishes. `delivered` comes for the
-customer's own messages too, and is none. Source: developers.viber.com, REST bot API.
+Viber calls /v1/hooks/viber/ACCOUNT. It also sends `delivered` for the customer's own messages,
+which is ignored.
+Source: developers.viber.com, REST bot API.
 """
 
 from typing import Annotated, Literal
@@ -15,7 +16,7 @@ from ingest.webhook import (
     WebhookContext,
     WebhookRequest,
     WebhookResult,
-    hmac_matches,
+    check_body_signature,
     require_secret,
 )
 from schemas.account_fields import Brand
@@ -23,8 +24,11 @@ from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Attachment, Handle, Party
 
-LIMIT = 7000
-_KNOWN = frozenset(
+_MAX_ANSWER_CHARS = 7000  # Viber refuses longer texts
+_SIGNATURE_HEADER = "X-Viber-Content-Signature"
+_FILE_TYPES = ("picture", "video", "file", "sticker")
+_MIME_TYPES = {"picture": "image/jpeg", "video": "video/mp4", "sticker": "image/png"}
+_OTHER_EVENTS = frozenset(
     {
         "webhook",
         "delivered",
@@ -48,22 +52,22 @@ class Account(Record, frozen=True, kw_only=True):
     ] = ""
 
 
-class Sender(Record, frozen=True, kw_only=True):
-    """Who wrote."""
+class MessageSender(Record, frozen=True, kw_only=True):
+    """The person who wrote a message."""
 
     id: str = ""
     name: str | None = ""
 
 
 class ViberContact(Record, frozen=True, kw_only=True):
-    """A contact that was shared."""
+    """A contact that a person shared."""
 
     name: str | None = ""
     phone_number: str | None = ""
 
 
 class ViberLocation(Record, frozen=True, kw_only=True):
-    """A place."""
+    """A location that a person shared."""
 
     lat: Text = ""
     lon: Text = ""
@@ -71,7 +75,7 @@ class ViberLocation(Record, frozen=True, kw_only=True):
 
 
 class ViberMessage(Record, frozen=True, kw_only=True):
-    """A message."""
+    """A message; `media` is the address of its file or link."""
 
     type: str = ""
     text: str | None = ""
@@ -83,18 +87,18 @@ class ViberMessage(Record, frozen=True, kw_only=True):
 
 
 class ViberCallback(Record, frozen=True, kw_only=True):
-    """A call."""
+    """The body of a call. `message_token` is the id of its message, `chat_id` of a group chat."""
 
     event: str = ""
     timestamp: Text = None
     message_token: Text = ""
-    sender: Sender | None = None
+    sender: MessageSender | None = None
     message: ViberMessage | None = None
     chat_id: str | None = ""
 
 
 class Viber:
-    """The channel, and the hook of its vendor."""
+    """The channel of Viber bots."""
 
     name = "viber"
     channel = "viber"
@@ -107,68 +111,67 @@ class Viber:
     ignores = "delivery and read receipts, subscriptions, and conversations without a message"
 
     def proof_headers(self, settings: Account) -> tuple[str, ...]:
-        """Return where the proof is."""
-        require_secret(settings.token, "token", "[channels.viber.ACCOUNT]")
-        return ("x-viber-content-signature",)
+        """Return the header of the signature; raise Rejected without a configured token."""
+        _token(settings)
+        return (_SIGNATURE_HEADER.lower(),)
 
     async def receive(
         self, request: WebhookRequest, settings: Account, context: WebhookContext
     ) -> WebhookResult:
-        """Return what a call of Viber's held."""
-        token = require_secret(settings.token, "token", "[channels.viber.ACCOUNT]")
-        told = request.headers.get("x-viber-content-signature", "")
-        if not told:
-            raise Rejected("signature.missing", "no X-Viber-Content-Signature")
-        if not hmac_matches(token, told, request.body):
-            raise Rejected("signature.wrong", "X-Viber-Content-Signature is not of these bytes")
+        """Return the message of a call."""
+        check_body_signature(request, _SIGNATURE_HEADER, (_token(settings),))
         context.report_proven()
         return self.take(request.body)
 
     def take(self, body: bytes) -> WebhookResult:
-        """Return the message in a body, unless it is none."""
+        """Return the message in a body, or the reason to ignore it."""
         event = decode_json(ViberCallback, body).event
         if event == "message":
             return WebhookResult(deliveries=(body,))
         if not event:
             raise Rejected("json.invalid", "no call of Viber's: no event")
-        return WebhookResult(ignored=(event if event in _KNOWN else "other_event",))
+        return WebhookResult(ignored=(event if event in _OTHER_EVENTS else "other_event",))
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
-        """Return the Message in one call."""
-        told = decode_json(ViberCallback, delivery.raw)
-        who, words = told.sender or Sender(), told.message or ViberMessage()
-        if not who.id or not told.message_token:
+        """Return the Message of one call."""
+        callback = decode_json(ViberCallback, delivery.raw)
+        sender = callback.sender or MessageSender()
+        message = callback.message or ViberMessage()
+        if not sender.id or not callback.message_token:
             raise Rejected("json.invalid", "a message without sender or token")
-        text, shown = _words(words)
-        file = words.media if words.type in ("picture", "video", "file", "sticker") else ""
-        handles = [Handle(kind="handle", value=f"viber:{who.id}")]
-        made = build_message(
+        text, full_text = _read_text(message)
+        file_url = message.media if message.type in _FILE_TYPES else ""
+        result = build_message(
             "viber",
             delivery,
             context,
-            native_id=str(told.message_token),
+            native_id=str(callback.message_token),
             kind="chat",
-            root=f"{told.chat_id or ''}/{who.id}",
+            root=f"{callback.chat_id or ''}/{sender.id}",
             text=text,
-            full_text=shown,
-            sender=Party(name=who.name or "", handles=tuple(handles)),
-            sent_at=parse_time(told.timestamp),
-            reply_to=who.id,
-            attachments=(_attachment(words),) if file else (),
-            answering=Answering(
-                limit=LIMIT,
-                forbidden="a bot can't answer in a group chat" if told.chat_id else "",
+            full_text=full_text,
+            sender=Party(
+                name=sender.name or "",
+                handles=(Handle(kind="handle", value=f"viber:{sender.id}"),),
             ),
-            repaired=() if shown or file else ("content.unsupported",),
+            sent_at=parse_time(callback.timestamp),
+            reply_to=sender.id,
+            attachments=(_describe_file(message),) if file_url else (),
+            answering=Answering(
+                limit=_MAX_ANSWER_CHARS,
+                forbidden="a bot can't answer in a group chat" if callback.chat_id else "",
+            ),
+            repaired=() if full_text or file_url else ("content.unsupported",),
         )
-        return Parsed(message=made, media=(Media(index=0, ref=file),) if file else ())
+        media = (Media(index=0, ref=file_url),) if file_url else ()
+        return Parsed(message=result, media=media)
 
     async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
-        """Return a file: it lies at a public address for a while."""
+        """Return a file from its public address, which ends after a while."""
         return await web.get(ref)
 
     def setup(self, settings: Account, url: str) -> str | None:
-        """Return what to set up."""
+        """Return the line that sets up the webhook, None without a token."""
         return f"Viber: set_webhook with url {url}" if settings.token else None
 
     def secret(self, settings: Account, value: str) -> Account:
@@ -176,26 +179,28 @@ class Viber:
         return msgspec.structs.replace(settings, token=value)
 
 
-def _words(words: ViberMessage) -> tuple[str, str]:
-    if words.contact:
-        name = words.contact.name or ""
-        return name, f"{name} {words.contact.phone_number or ''}".strip()
-    if words.location:
-        text = words.location.address or ""
-        return text, f"{text} ({words.location.lat},{words.location.lon})".strip()
-    text = words.text or ""
-    shown = words.media if words.type == "url" and words.media not in (None, text) else ""
-    return text, "\n".join(t for t in (text, shown) if t)
+def _token(settings: Account) -> str:
+    return require_secret(settings.token, "token", "[channels.viber.ACCOUNT]")
 
 
-def _attachment(words: ViberMessage) -> Attachment:
-    kind = {"picture": "image/jpeg", "video": "video/mp4", "sticker": "image/png"}.get(
-        words.type, "application/octet-stream"
-    )
+def _read_text(message: ViberMessage) -> tuple[str, str]:
+    """Return the text and the full text of a message."""
+    if message.contact:
+        name = message.contact.name or ""
+        return name, f"{name} {message.contact.phone_number or ''}".strip()
+    if message.location:
+        address = message.location.address or ""
+        return address, f"{address} ({message.location.lat},{message.location.lon})".strip()
+    text = message.text or ""
+    link = message.media if message.type == "url" and message.media not in (None, text) else ""
+    return text, "\n".join(t for t in (text, link) if t)
+
+
+def _describe_file(message: ViberMessage) -> Attachment:
     return Attachment(
-        name=words.file_name or words.type,
-        type=kind,
-        size=parse_size(words.size),
+        name=message.file_name or message.type,
+        type=_MIME_TYPES.get(message.type, "application/octet-stream"),
+        size=parse_size(message.size),
         sha256="",
-        inline=words.type == "sticker",
+        inline=message.type == "sticker",
     )

@@ -1,4 +1,4 @@
-"""Discourse: signatures, whose posts are a customer's, edits and deletions."""
+"""Posts of customers, their edits and deletions, and ignored calls of the Discourse channel."""
 
 import hmac
 import json
@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNT = Account(
     secret="sir-forum", url="https://forum.example", username="destek", categories=(4,)
 )
-TOOLS = WebhookContext(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+CONTEXT = WebhookContext(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
 
 
 def body(**more: Any) -> bytes:
@@ -43,19 +43,21 @@ def body(**more: Any) -> bytes:
 
 
 def call(raw: bytes, event: str = "post_created", **headers: str) -> WebhookRequest:
-    mark = hmac.new(b"sir-forum", raw, sha256).hexdigest()
-    told = {
+    digest = hmac.new(b"sir-forum", raw, sha256).hexdigest()
+    own_headers = {
         "content-type": "application/json",
         "x-discourse-event": event,
         "x-discourse-event-id": "1",
-        "x-discourse-event-signature": f"sha256={mark}",
+        "x-discourse-event-signature": f"sha256={digest}",
     }
-    return WebhookRequest(method="POST", path="/", query={}, headers=told | headers, body=raw)
+    return WebhookRequest(
+        method="POST", path="/", query={}, headers=own_headers | headers, body=raw
+    )
 
 
 async def _parsed(raw: bytes, event: str = "post_created", settings: Account = ACCOUNT) -> Message:
-    (one,) = (await Discourse().receive(call(raw, event), ACCOUNT, TOOLS)).deliveries
-    delivery = Delivery(raw=one, account="a", received_at=NOW)
+    (raw_post,) = (await Discourse().receive(call(raw, event), ACCOUNT, CONTEXT)).deliveries
+    delivery = Delivery(raw=raw_post, account="a", received_at=NOW)
     return Discourse().parse(delivery, Context(brand="d", settings=settings)).message
 
 
@@ -65,11 +67,11 @@ async def test_a_post_an_edit_and_a_deletion() -> None:
     assert first.post is not None
     assert first.post.url == "https://forum.example/t/kargo/3/2"
     edit = await _parsed(body(version=2, raw="yeni"), "post_edited")
-    gone = await _parsed(body(), "post_destroyed")
-    for made, kind in ((edit, "edited"), (gone, "deleted")):
-        assert made.event is not None
-        assert (made.event.kind, made.event.of) == (kind, first.id)
-        assert made.conversation == first.conversation
+    deletion = await _parsed(body(), "post_destroyed")
+    for message, kind in ((edit, "edited"), (deletion, "deleted")):
+        assert message.event is not None
+        assert (message.event.kind, message.event.of) == (kind, first.id)
+        assert message.conversation == first.conversation
     other = await _parsed(body(id=10, user_id=32))
     assert other.conversation != first.conversation
     old = await _parsed(body(raw=None, cooked="<p>Eski <b>sürüm</b></p>"))
@@ -86,25 +88,27 @@ async def test_a_post_an_edit_and_a_deletion() -> None:
         {"post_type": 3},
     ],
 )
-async def test_our_own_whispers_and_other_categories_are_no_messages(more: dict[str, Any]) -> None:
+async def test_our_own_posts_whispers_and_other_categories_are_ignored(
+    more: dict[str, Any],
+) -> None:
     with pytest.raises(Rejected) as error:
         await _parsed(body(**more))
     assert error.value.code == "delivery.ignored"
 
 
-async def test_pings_and_other_events_are_counted() -> None:
-    for raw, event, why in (
+async def test_pings_and_other_events_are_ignored_with_a_reason() -> None:
+    for raw, event, reason in (
         (b'{"ping":"OK"}', "ping", "ping"),
         (b'{"topic":{}}', "topic_created", "other_event"),
         (body(), "post_liked", "other_event"),
     ):
-        assert (await Discourse().receive(call(raw, event), ACCOUNT, TOOLS)).ignored == (why,)
+        assert (await Discourse().receive(call(raw, event), ACCOUNT, CONTEXT)).ignored == (reason,)
 
 
-def test_a_stored_event_that_is_none_of_a_posts_is_refused() -> None:
-    stored = b'{"event": "post_liked", ' + body()[1:]
-    with pytest.raises(Rejected, match="no event of a post"):
+def test_an_archived_event_with_an_unknown_name_is_refused() -> None:
+    archived = b'{"event": "post_liked", ' + body()[1:]
+    with pytest.raises(Rejected, match="not an event of a post"):
         Discourse().parse(
-            Delivery(raw=stored, account="a", received_at=NOW),
+            Delivery(raw=archived, account="a", received_at=NOW),
             Context(brand="d", settings=ACCOUNT),
         )

@@ -1,4 +1,4 @@
-"""Twilio: the signature over address and form, SMS and WhatsApp, callbacks, files."""
+"""The signature over address and form, SMS and WhatsApp messages of the Twilio channel."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from tests.support.vendor_calls import twilio_signature
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 URL = "https://kapi.example/v1/hooks/twilio/a?x=1"
 ACCOUNT = Account(auth_token="sir-twilio", url=URL + "#rc=2")
-TOOLS = WebhookContext(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+CONTEXT = WebhookContext(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
 SMS = {
     "MessageSid": "SM1",
     "AccountSid": "AC1",
@@ -44,13 +44,13 @@ def call(form: dict[str, str], url: str = URL) -> WebhookRequest:
 
 
 def _parsed(form: dict[str, str]) -> Parsed:
-    (one,) = Twilio().take(urlencode(form).encode()).deliveries
+    (delivery,) = Twilio().take(urlencode(form).encode()).deliveries
     return Twilio().parse(
-        Delivery(raw=one, account="a", received_at=NOW), Context(brand="d", settings=ACCOUNT)
+        Delivery(raw=delivery, account="a", received_at=NOW), Context(brand="d", settings=ACCOUNT)
     )
 
 
-async def test_twilios_own_example_holds() -> None:
+async def test_the_example_of_twilios_documentation_is_proven() -> None:
     form = {
         "CallSid": "CA1234567890ABCDE",
         "Digits": "1234",
@@ -59,46 +59,46 @@ async def test_twilios_own_example_holds() -> None:
         "Caller": "+14158675309",
     }
     url = "https://mycompany.com/myapp.php?foo=1&bar=2"
-    told = replace(
+    request = replace(
         call(form),
         headers={
             "content-type": "application/x-www-form-urlencoded",
             "x-twilio-signature": "RSOYDt4T1cUTdK1PDd93/VVr8B8=",
         },
     )
-    taken = await Twilio().receive(told, Account(auth_token="12345", url=url), TOOLS)
-    assert taken.ignored == ("other_kind",), "proven, and no message"
+    result = await Twilio().receive(request, Account(auth_token="12345", url=url), CONTEXT)
+    assert result.ignored == ("other_kind",)
 
 
-async def test_the_address_counts_with_and_without_its_port() -> None:
+async def test_the_address_is_tried_with_and_without_its_port() -> None:
     for signed in (URL, URL.replace("kapi.example", "kapi.example:443")):
-        assert (await Twilio().receive(call(SMS, signed), ACCOUNT, TOOLS)).deliveries
+        assert (await Twilio().receive(call(SMS, signed), ACCOUNT, CONTEXT)).deliveries
     bare = replace(call(SMS, "https://kapi.example/v1/hooks/twilio/a"), path="/v1/hooks/twilio/a")
-    told = replace(bare, headers={**bare.headers, "host": "kapi.example"})
-    assert (await Twilio().receive(told, Account(auth_token="sir-twilio"), TOOLS)).deliveries
+    request = replace(bare, headers={**bare.headers, "host": "kapi.example"})
+    assert (await Twilio().receive(request, Account(auth_token="sir-twilio"), CONTEXT)).deliveries
     with pytest.raises(Rejected, match="is `url` as in the console"):
-        await Twilio().receive(call(SMS, "https://baska.example/"), ACCOUNT, TOOLS)
+        await Twilio().receive(call(SMS, "https://baska.example/"), ACCOUNT, CONTEXT)
     # A caller may write any forwarded host: the configured address alone counts behind a proxy.
     behind = {**bare.headers, "host": "10.0.0.5:8400", "x-forwarded-host": "kapi.example"}
     forwarded = replace(bare, headers=behind)
     with pytest.raises(Rejected):
-        await Twilio().receive(forwarded, Account(auth_token="sir-twilio"), TOOLS)
+        await Twilio().receive(forwarded, Account(auth_token="sir-twilio"), CONTEXT)
     more = replace(call(SMS), body=call(SMS).body + b"&Unknown=")
     with pytest.raises(Rejected):
-        await Twilio().receive(more, ACCOUNT, TOOLS)
+        await Twilio().receive(more, ACCOUNT, CONTEXT)
 
 
-async def test_a_host_that_is_none_proves_nothing() -> None:
-    told = call(SMS)
-    told = replace(told, headers=dict(told.headers) | {"host": "["})
+async def test_an_invalid_host_proves_nothing() -> None:
+    request = call(SMS)
+    request = replace(request, headers=dict(request.headers) | {"host": "["})
     with pytest.raises(Rejected, match="signature.wrong"):
-        await Twilio().receive(told, Account(auth_token="sir-twilio"), TOOLS)
+        await Twilio().receive(request, Account(auth_token="sir-twilio"), CONTEXT)
 
 
 async def test_json_is_signed_by_its_hash_in_the_address() -> None:
     body = b'{"a": 1}'
     url = f"https://kapi.example/v1/hooks/twilio/a?bodySHA256={sha256(body).hexdigest()}"
-    told = WebhookRequest(
+    request = WebhookRequest(
         method="POST",
         path="/",
         body=body,
@@ -109,73 +109,80 @@ async def test_json_is_signed_by_its_hash_in_the_address() -> None:
         },
     )
     settings = Account(auth_token="sir-twilio", url="https://kapi.example/v1/hooks/twilio/a")
-    assert (await Twilio().receive(told, settings, TOOLS)).ignored == ("other_kind",)
+    assert (await Twilio().receive(request, settings, CONTEXT)).ignored == ("other_kind",)
     with pytest.raises(Rejected, match="bodySHA256"):
-        await Twilio().receive(replace(told, body=b'{"a": 2}'), settings, TOOLS)
+        await Twilio().receive(replace(request, body=b'{"a": 2}'), settings, CONTEXT)
 
 
-async def test_twilio_is_answered_in_its_own_tongue() -> None:
-    taken = await Twilio().receive(call(SMS), ACCOUNT, TOOLS)
-    assert (taken.response.body, taken.response.content_type) == (b"<Response/>", "text/xml")
+async def test_the_response_is_empty_twiml() -> None:
+    result = await Twilio().receive(call(SMS), ACCOUNT, CONTEXT)
+    assert (result.response.body, result.response.content_type) == (b"<Response/>", "text/xml")
 
 
-def test_sms_and_whatsapp_with_and_without_a_number() -> None:
+WHATSAPP = SMS | {
+    "From": "whatsapp:+905321112233",
+    "To": "whatsapp:+908501112233",
+    "ProfileName": "Ayşe",
+    "ExternalUserId": "TR.1",
+}
+
+
+def test_an_sms_has_a_number_and_no_window() -> None:
     sms = _parsed(SMS).message
     assert (sms.text, sms.native_id) == (" faturam yanlış ", "SM1")
     assert sms.sender.handle("phone") == "+905321112233"
     assert sms.reply_to == "+908501112233/+905321112233"
     assert sms.answering is not None
     assert sms.answering.until is None
-    whatsapp = SMS | {
-        "From": "whatsapp:+905321112233",
-        "To": "whatsapp:+908501112233",
-        "ProfileName": "Ayşe",
-        "ExternalUserId": "TR.1",
-    }
-    made = _parsed(whatsapp).message
-    assert (made.sender.name, made.sender.handle("phone"), made.sender.handle("handle")) == (
-        "Ayşe",
-        "+905321112233",
-        "twilio:TR.1",
-    )
-    assert made.answering is not None
-    assert made.answering.until == NOW + timedelta(hours=24)
-    bare = _parsed(whatsapp | {"From": "whatsapp:TR.1"}).message
-    assert bare.conversation == made.conversation
-    assert bare.sender.handle("phone") is None
-    tap = _parsed(SMS | {"Body": "", "ButtonText": "Evet"}).message
-    assert tap.text == "Evet"
 
 
-async def test_the_fallbacks_call_and_a_call_by_get_hold_the_customers_words() -> None:
+def test_a_whatsapp_message_has_a_name_a_handle_and_a_window_of_a_day() -> None:
+    message = _parsed(WHATSAPP).message
+    sender = message.sender
+    assert (sender.name, sender.handle("phone")) == ("Ayşe", "+905321112233")
+    assert sender.handle("handle") == "twilio:TR.1"
+    assert message.answering is not None
+    assert message.answering.until == NOW + timedelta(hours=24)
+
+
+def test_a_person_without_a_number_has_the_same_conversation() -> None:
+    without_number = _parsed(WHATSAPP | {"From": "whatsapp:TR.1"}).message
+    assert without_number.conversation == _parsed(WHATSAPP).message.conversation
+    assert without_number.sender.handle("phone") is None
+
+
+def test_a_short_number_is_not_a_phone_number() -> None:
+    assert _parsed(SMS | {"From": "5000"}).message.sender.handle("phone") is None
+
+
+def test_a_tap_shows_the_buttons_text() -> None:
+    assert _parsed(SMS | {"Body": "", "ButtonText": "Evet"}).message.text == "Evet"
+
+
+async def test_a_call_to_the_fallback_address_has_the_message() -> None:
     fallback = SMS | {"ErrorCode": "11200", "ErrorUrl": "https://kapi.example/"}
-    assert (await Twilio().receive(call(fallback), ACCOUNT, TOOLS)).deliveries
-    url = f"https://kapi.example/v1/hooks/twilio/a?{urlencode(SMS)}"
-    told = WebhookRequest(
+    assert (await Twilio().receive(call(fallback), ACCOUNT, CONTEXT)).deliveries
+
+
+@pytest.mark.parametrize("url", ["", "https://kapi.example/v1/hooks/twilio/a"])
+async def test_a_get_has_the_message_in_its_address(url: str) -> None:
+    address = f"https://kapi.example/v1/hooks/twilio/a?{urlencode(SMS)}"
+    request = WebhookRequest(
         method="GET",
         path="/v1/hooks/twilio/a",
-        target=url.removeprefix("https://kapi.example"),
+        target=address.removeprefix("https://kapi.example"),
         query=SMS,
         body=b"",
-        headers={"x-twilio-signature": twilio_signature(url, {}), "host": "kapi.example"},
+        headers={"x-twilio-signature": twilio_signature(address, {}), "host": "kapi.example"},
     )
-    for settings in (
-        Account(auth_token="sir-twilio"),
-        Account(auth_token="sir-twilio", url="https://kapi.example/v1/hooks/twilio/a"),
-    ):
-        (raw,) = (await Twilio().receive(told, settings, TOOLS)).deliveries
-        made = (
-            Twilio()
-            .parse(Delivery(raw=raw, account="a", received_at=NOW), Context(brand="d"))
-            .message
-        )
-        assert made.text == " faturam yanlış "
-    short = _parsed(SMS | {"From": "5000"}).message
-    assert short.sender.handle("phone") is None
+    settings = Account(auth_token="sir-twilio", url=url)
+    (raw,) = (await Twilio().receive(request, settings, CONTEXT)).deliveries
+    delivery = Delivery(raw=raw, account="a", received_at=NOW)
+    assert Twilio().parse(delivery, Context(brand="d")).message.text == " faturam yanlış "
 
 
-def test_files_are_named_and_callbacks_are_no_messages() -> None:
-    made = _parsed(
+def test_a_file_has_a_name() -> None:
+    parsed = _parsed(
         SMS
         | {
             "NumMedia": "1",
@@ -183,9 +190,12 @@ def test_files_are_named_and_callbacks_are_no_messages() -> None:
             "MediaContentType0": "image/jpeg",
         }
     )
-    assert (made.message.attachments[0].name, made.media[0].ref) == (
+    assert (parsed.message.attachments[0].name, parsed.media[0].ref) == (
         "media0.jpeg",
         "https://api.twilio.com/m",
     )
+
+
+def test_a_status_callback_is_ignored() -> None:
     for status in ({"MessageStatus": "delivered"}, {"SmsStatus": "sent"}):
         assert Twilio().take(urlencode(SMS | status).encode()).ignored == ("status",)

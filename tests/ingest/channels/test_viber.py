@@ -1,4 +1,4 @@
-"""Viber: signatures, kinds of messages, what is none."""
+"""Kinds of messages and ignored events of the Viber channel."""
 
 import json
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNT = Account(token="sir-viber")
 
 
-def told(event: str = "message", **message: Any) -> bytes:
+def callback(event: str = "message", **message: Any) -> bytes:
     body: dict[str, Any] = {
         "event": event,
         "timestamp": int(NOW.timestamp() * 1000),
@@ -25,22 +25,25 @@ def told(event: str = "message", **message: Any) -> bytes:
 
 
 def _parsed(raw: bytes) -> Parsed:
-    (one,) = Viber().take(raw).deliveries
+    (delivery,) = Viber().take(raw).deliveries
     return Viber().parse(
-        Delivery(raw=one, account="a", received_at=NOW), Context(brand="d", settings=ACCOUNT)
+        Delivery(raw=delivery, account="a", received_at=NOW), Context(brand="d", settings=ACCOUNT)
     )
 
 
-def test_a_text_a_picture_a_contact_a_place_and_a_link() -> None:
-    made = _parsed(told())
-    assert (made.message.text, made.message.native_id, made.message.sender.name) == (
+def test_a_text_has_its_sender_time_and_id() -> None:
+    parsed = _parsed(callback())
+    assert (parsed.message.text, parsed.message.native_id, parsed.message.sender.name) == (
         "kargom gelmedi",
         "4912661846655238145",
         "Ayşe",
     )
-    assert (made.message.reply_to, made.message.sent_at) == ("01==", NOW)
+    assert (parsed.message.reply_to, parsed.message.sent_at) == ("01==", NOW)
+
+
+def test_a_picture_has_its_text_and_address() -> None:
     picture = _parsed(
-        told(
+        callback(
             type="picture", text="kırık", media="https://dl.viber.example/a.jpg", file_name="a.jpg"
         )
     )
@@ -48,18 +51,27 @@ def test_a_text_a_picture_a_contact_a_place_and_a_link() -> None:
         "kırık",
         "https://dl.viber.example/a.jpg",
     )
+
+
+def test_a_contact_shows_its_number() -> None:
     contact = _parsed(
-        told(type="contact", text=None, contact={"name": "Ali", "phone_number": "905"})
+        callback(type="contact", text=None, contact={"name": "Ali", "phone_number": "905"})
     )
     assert contact.message.full_text == "Ali 905"
-    place = _parsed(told(type="location", text=None, location={"lat": 41, "lon": 29.5}))
-    assert place.message.full_text == "(41,29.5)"
-    link = _parsed(told(type="url", text="bak", media="https://ornek.example"))
+
+
+def test_a_location_shows_its_coordinates() -> None:
+    location = _parsed(callback(type="location", text=None, location={"lat": 41, "lon": 29.5}))
+    assert location.message.full_text == "(41,29.5)"
+
+
+def test_a_link_follows_the_text() -> None:
+    link = _parsed(callback(type="url", text="bak", media="https://ornek.example"))
     assert link.message.full_text == "bak\nhttps://ornek.example"
 
 
 @pytest.mark.parametrize(
     "event", ["delivered", "seen", "failed", "subscribed", "conversation_started", "webhook"]
 )
-def test_everything_else_is_counted(event: str) -> None:
-    assert Viber().take(told(event)).ignored == (event,)
+def test_another_event_is_ignored_with_its_name(event: str) -> None:
+    assert Viber().take(callback(event)).ignored == (event,)
