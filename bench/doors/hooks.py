@@ -23,7 +23,7 @@ from bench.doors.door import CONNECTIONS, SECONDS, TOKENS, _wait
 from bench.support import TEXTS
 from cli.up.ports import free_port
 from ingest.vendors import meta_webhook
-from ingest.webhook import WebhookRequest
+from ingest.webhook import WebhookRequest, check_body_signature
 from runtime.http import server
 from tests.support.samples.registry import SAMPLES
 from tests.support.servers.broker import start_broker
@@ -46,7 +46,7 @@ async def _proven(request: Request) -> Response:
         body=await request.body(),
         headers={k.lower(): v for k, v in request.headers.items()},
     )
-    meta_webhook.prove(call, (SECRET,), "")
+    check_body_signature(call, meta_webhook.SIGNATURE_HEADER, (SECRET,), "sha256=")
     return Response(b"ok")
 
 

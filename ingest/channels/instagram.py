@@ -1,7 +1,7 @@
-"""Instagram: direct messages, comments and mentions.
+"""The Instagram channel: direct messages, comments and mentions.
 
-Before: Meta calls /v1/hooks/instagram/ACCOUNT. After: accept publishes. With Instagram Login an
-app has a second secret: either proves a call. Source: meta_messaging/wire.py names them.
+Meta calls /v1/hooks/instagram/ACCOUNT. With Instagram Login an app has a second secret, and either
+one proves a call. ingest/vendors/meta_messaging/ reads the calls and names their sources.
 """
 
 from typing import Annotated, Literal
@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, MediaClient, Parsed
-from ingest.vendors import meta_webhook
 from ingest.vendors.meta_messaging import account as meta_account
 from ingest.vendors.meta_messaging.comments import fetch_mention
 from ingest.vendors.meta_messaging.items import select_items
 from ingest.vendors.meta_messaging.parser import parse_item
-from ingest.webhook import MIB, WebhookContext, WebhookRequest, WebhookResult, require_secret
+from ingest.vendors.meta_webhook import MetaWebhook
+from ingest.webhook import MIB, WebhookResult
 
 
 class Account(meta_account.Account, frozen=True, kw_only=True):
@@ -25,8 +25,8 @@ class Account(meta_account.Account, frozen=True, kw_only=True):
     ] = ""
 
 
-class Instagram:
-    """The channel, and the hook of its vendor."""
+class Instagram(MetaWebhook[Account]):
+    """The channel of Instagram accounts."""
 
     name = "instagram"
     channel = "instagram"
@@ -38,43 +38,30 @@ class Instagram:
     takes = "direct messages with files, postbacks, quick replies, comments, posts, mentions"
     ignores = "echoes, delivery and read receipts, opt-ins, referrals, likes"
 
-    def proof_headers(self, settings: Account) -> tuple[str, ...]:
-        """Return where the proof is."""
-        secret = settings.app_secret or settings.instagram_secret
-        require_secret(secret, "app_secret", "[channels.instagram.ACCOUNT]")
-        return ("x-hub-signature-256",)
-
-    async def receive(
-        self, request: WebhookRequest, settings: Account, context: WebhookContext
-    ) -> WebhookResult:
-        """Return what a call of Meta's held."""
-        where = "[channels.instagram.ACCOUNT]"
-        if request.method == "GET":
-            return meta_webhook.handshake(request, settings.verify_token, where)
-        meta_webhook.prove(request, (settings.app_secret, settings.instagram_secret), where)
-        context.report_proven()
-        return self.take(request.body)
+    def app_secrets(self, settings: Account) -> tuple[str, ...]:
+        """Return the app's secret and that of its Instagram Login."""
+        return (settings.app_secret, settings.instagram_secret)
 
     def take(self, body: bytes) -> WebhookResult:
-        """Return the messages in a body; Rejected when it is no webhook's."""
+        """Return the items in a body; raise Rejected for a body of another product."""
         return select_items(body, "instagram")
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
-        """Return the Message of one stored item."""
+        """Return the Message of one archived item."""
         return parse_item("instagram", delivery, context)
 
     async def resolve_notice(
         self, ref: str, raw: bytes, settings: Account, web: MediaClient
     ) -> bytes:
-        """Return a mention with its words."""
+        """Return a mention with its text."""
         return await fetch_mention(ref, raw, settings, web)
 
     async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
-        """Return a file: it lies at a public address that ends after a while."""
+        """Return a file from its public address, which ends after a while."""
         return await web.get(ref)
 
     def setup(self, settings: Account, url: str) -> str | None:
-        """Return what to set up."""
+        """Return the line that sets up the webhook, None without a secret."""
         fields = (
             "messages, messaging_postbacks, message_reactions, comments, live_comments, mentions"
         )

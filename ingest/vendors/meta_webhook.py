@@ -1,21 +1,24 @@
-"""What WhatsApp, Messenger and Instagram webhooks have in common: handshake, signature, envelope.
+"""Handshake, signature and body of the webhooks of WhatsApp, Messenger and Instagram.
 
-Before: the door has a call. After: the channel takes its items out. Meta signs the bytes as sent,
-with every non-ASCII letter escaped: what a proxy re-serialised can't be verified any more. There
-is no time in the signature, hence no window. Source: developers.facebook.com, webhooks.
+Meta signs the bytes as sent, with an escape for each letter outside ASCII, so a proxy must not
+write the body again. The signature contains no time, hence the check has no window.
+Source: developers.facebook.com, webhooks.
 """
 
 import hmac
-from typing import Literal, TypeVar
+from abc import ABC, abstractmethod
+from typing import Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
+from ingest.channel import AccountSettings
 from ingest.parsing.json_values import Text, decode_json
 from ingest.webhook import (
+    WebhookContext,
     WebhookRequest,
     WebhookResponse,
     WebhookResult,
-    hmac_matches,
+    check_body_signature,
     require_secret,
 )
 from schemas.base import Record
@@ -25,18 +28,37 @@ T = TypeVar("T")
 
 GRAPH = "https://graph.facebook.com/v25.0"
 HOSTS = ("facebook.com", "fbsbx.com", "fbcdn.net", "whatsapp.net", "cdninstagram.com")
-"""Hosts, and what lies below them, that may see an access token or serve files."""
+"""Hosts that, with their subdomains, may see an access token or serve files."""
+SIGNATURE_HEADER = "X-Hub-Signature-256"
+_MAX_CHALLENGE_BYTES = 1024  # far above Meta's challenges of some ten digits
+
+
+class AppSettings(AccountSettings, Protocol):
+    """The settings that every account of Meta's has."""
+
+    @property
+    def app_secret(self) -> str:
+        """The app's secret, which signs the calls."""
+        ...
+
+    @property
+    def verify_token(self) -> str:
+        """The word that Meta sends at the set-up."""
+        ...
+
+
+App = TypeVar("App", bound=AppSettings)
 
 
 class Change(Record, frozen=True, kw_only=True):
-    """One change of an entry; its value is read by the channel."""
+    """One change of an entry; the channel reads its value."""
 
     field: str = ""
     value: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class WebhookEntry(Record, frozen=True, kw_only=True):
-    """What happened to one account. `standby` is what another app answers."""
+    """The items of one account; another app answers those in `standby`."""
 
     id: Text = ""
     time: Text = None
@@ -54,54 +76,85 @@ class WebhookBody(Record, frozen=True, kw_only=True):
     entry: tuple[msgspec.Raw, ...] = ()
 
 
-def handshake(request: WebhookRequest, verify_token: str, where: str) -> WebhookResult:
-    """Return the answer to Meta's set-up request; raise Rejected when it is not for us."""
-    told = request.query.get("hub.verify_token", "")
-    token = require_secret(verify_token, "verify_token", where)
+class MetaWebhook(ABC, Generic[App]):
+    """The proof of Meta's calls, which WhatsApp, Messenger and Instagram share."""
+
+    name: str
+
+    @abstractmethod
+    def take(self, body: bytes) -> WebhookResult:
+        """Return the items in a body; raise Rejected for a body of another product. Pure."""
+
+    def app_secrets(self, settings: App) -> tuple[str, ...]:
+        """Return the secrets of which any one may sign a call."""
+        return (settings.app_secret,)
+
+    def proof_headers(self, settings: App) -> tuple[str, ...]:
+        """Return the header of the signature; raise Rejected without a configured secret."""
+        self._require_secrets(settings)
+        return (SIGNATURE_HEADER.lower(),)
+
+    async def receive(
+        self, request: WebhookRequest, settings: App, context: WebhookContext
+    ) -> WebhookResult:
+        """Return the items of a call, or the answer to Meta's handshake."""
+        if request.method == "GET":
+            token = require_secret(settings.verify_token, "verify_token", self._table)
+            return _answer_handshake(request, token)
+        secrets = self._require_secrets(settings)
+        check_body_signature(request, SIGNATURE_HEADER, secrets, "sha256=")
+        context.report_proven()
+        return self.take(request.body)
+
+    @property
+    def _table(self) -> str:
+        return f"[channels.{self.name}.ACCOUNT]"
+
+    def _require_secrets(self, settings: App) -> tuple[str, ...]:
+        configured = tuple(secret for secret in self.app_secrets(settings) if secret)
+        require_secret("".join(configured), "app_secret", self._table)
+        return configured
+
+
+def _answer_handshake(request: WebhookRequest, verify_token: str) -> WebhookResult:
+    """Return the challenge of Meta's set-up request; raise Rejected for another request."""
     if request.query.get("hub.mode") != "subscribe":
-        raise Rejected("form.malformed", "hub.mode=subscribe is due")
-    if not hmac.compare_digest(told.encode("utf-8", "replace"), token.encode()):
+        raise Rejected("form.malformed", "expected hub.mode=subscribe")
+    token = request.query.get("hub.verify_token", "")
+    if not hmac.compare_digest(token.encode("utf-8", "replace"), verify_token.encode()):
         raise Rejected("signature.wrong", "hub.verify_token is another than `verify_token`")
     challenge = request.query.get("hub.challenge", "").encode("utf-8", "replace")
-    return WebhookResult(ignored=("handshake",), response=WebhookResponse(body=challenge[:1024]))
+    response = WebhookResponse(body=challenge[:_MAX_CHALLENGE_BYTES])
+    return WebhookResult(ignored=("handshake",), response=response)
 
 
-def prove(request: WebhookRequest, secrets: tuple[str, ...], where: str) -> None:
-    """Raise Rejected(signature.*) unless the body is signed with one of the app's secrets."""
-    told = request.headers.get("x-hub-signature-256", "")
-    given = [s for s in secrets if s]
-    require_secret("".join(given), "app_secret", where)
-    if not told:
-        raise Rejected("signature.missing", "no X-Hub-Signature-256")
-    scheme, _, value = told.partition("=")
-    if scheme != "sha256" or not any(hmac_matches(s, value, request.body) for s in given):
-        raise Rejected("signature.wrong", "X-Hub-Signature-256 is not of these bytes")
+def read_entries(body: bytes, expected: str) -> tuple[list[WebhookEntry], list[bytes]]:
+    """Return the entries of a body, and the unreadable ones, each for a dead letter of its own.
 
-
-def entries(body: bytes, expected: tuple[str, ...]) -> tuple[list[WebhookEntry], list[bytes]]:
-    """Return the entries of a body, and what is none and goes to a dead letter by itself.
-
-    Raises Rejected when the body is another product's.
+    `expected` is the body's `object`. Raises Rejected for the body of another product.
     """
-    told = decode_json(WebhookBody, body)
-    if told.object not in expected:
-        raise Rejected("json.invalid", f"object is {told.object!r}, not {' or '.join(expected)}")
-    return _each(WebhookEntry, told.entry)
+    call = decode_json(WebhookBody, body)
+    if call.object != expected:
+        raise Rejected("json.invalid", f"object is {call.object!r}, not {expected}")
+    return _decode_each(WebhookEntry, call.entry)
 
 
-def changes(entry: WebhookEntry) -> tuple[list[Change], list[bytes]]:
-    """Return the changes of an entry, and what is none. Some come without their list."""
-    made, bad = _each(Change, entry.changes)
+def read_changes(entry: WebhookEntry) -> tuple[list[Change], list[bytes]]:
+    """Return the changes of an entry, and the unreadable ones.
+
+    An entry with a single change may have it in its own fields.
+    """
+    changes, faulty = _decode_each(Change, entry.changes)
     if entry.field:
-        made.append(Change(field=entry.field, value=entry.value))
-    return made, bad
+        changes.append(Change(field=entry.field, value=entry.value))
+    return changes, faulty
 
 
-def _each(kind: type[T], items: tuple[msgspec.Raw, ...]) -> tuple[list[T], list[bytes]]:
-    made, bad = [], []
+def _decode_each(kind: type[T], items: tuple[msgspec.Raw, ...]) -> tuple[list[T], list[bytes]]:
+    decoded, faulty = [], []
     for item in items:
         try:
-            made.append(decode_json(kind, item))
+            decoded.append(decode_json(kind, item))
         except Rejected:
-            bad.append(bytes(item))
-    return made, bad
+            faulty.append(bytes(item))
+    return decoded, faulty

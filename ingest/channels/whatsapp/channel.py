@@ -16,11 +16,11 @@ from ingest.channels.whatsapp.changes import select_messages
 from ingest.channels.whatsapp.parser import parse_message
 from ingest.parsing.json_values import decode_json
 from ingest.vendors import meta_webhook
-from ingest.webhook import MIB, WebhookContext, WebhookRequest, WebhookResult, require_secret
+from ingest.webhook import MIB, WebhookResult
 from schemas.errors import Rejected
 
 
-class Whatsapp:
+class Whatsapp(meta_webhook.MetaWebhook[Account]):
     """The channel of WhatsApp Business apps."""
 
     name = "whatsapp"
@@ -33,29 +33,13 @@ class Whatsapp:
     takes = "texts, captions, files, voice, buttons and lists, locations, contacts, orders"
     ignores = "statuses (sent, delivered, read, failed), echoes, history, calls, system notices"
 
-    def proof_headers(self, settings: Account) -> tuple[str, ...]:
-        """Return the header of the signature; raise Rejected without a configured secret."""
-        require_secret(settings.app_secret, "app_secret", "[channels.whatsapp.ACCOUNT]")
-        return ("x-hub-signature-256",)
-
-    async def receive(
-        self, request: WebhookRequest, settings: Account, context: WebhookContext
-    ) -> WebhookResult:
-        """Return the messages of a call, or the answer to Meta's handshake."""
-        table = "[channels.whatsapp.ACCOUNT]"
-        if request.method == "GET":
-            return meta_webhook.handshake(request, settings.verify_token, table)
-        meta_webhook.prove(request, (settings.app_secret,), table)
-        context.report_proven()
-        return self.take(request.body)
-
     def take(self, body: bytes) -> WebhookResult:
         """Return the messages in a body; raise Rejected for a body of another product."""
-        entries, faulty = meta_webhook.entries(body, ("whatsapp_business_account",))
+        entries, faulty = meta_webhook.read_entries(body, "whatsapp_business_account")
         deliveries: list[bytes] = list(faulty)
         ignored: list[str] = []
         for entry in entries:
-            changes, faulty = meta_webhook.changes(entry)
+            changes, faulty = meta_webhook.read_changes(entry)
             deliveries += faulty
             for change in changes:
                 result = select_messages(change)

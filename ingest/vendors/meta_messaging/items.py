@@ -18,7 +18,7 @@ _VERBS = ("", "add", "edit", "edited", "remove", "delete")
 
 def select_items(body: bytes, kind: str) -> WebhookResult:
     """Return the items of a body of a kind, and the reasons to ignore the rest; raise Rejected."""
-    entries, faulty = meta_webhook.entries(body, (kind,))
+    entries, faulty = meta_webhook.read_entries(body, kind)
     deliveries: list[bytes] = list(faulty)
     ignored: list[str] = []
     for entry in entries:
@@ -42,7 +42,7 @@ def _items_of(entry: meta_webhook.WebhookEntry) -> tuple[list[wire.ArchivedMetaI
             ours=ours, place=origin, field=field, time=entry.time, item=item
         )
 
-    changes, faulty = meta_webhook.changes(entry)
+    changes, faulty = meta_webhook.read_changes(entry)
     items = [archive("messaging", "", item) for item in entry.messaging]
     items += [archive("standby", "", item) for item in entry.standby]
     for change in changes:

@@ -1,4 +1,4 @@
-"""WhatsApp Cloud API: what its webhooks hold, its files, its answers."""
+"""Messages, events, handshake and files of the WhatsApp channel."""
 
 import json
 from dataclasses import replace
@@ -28,13 +28,13 @@ USER = "TR.13491208655302741918"
 
 
 def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Parsed:
-    (one,) = Whatsapp().take(raw).deliveries
-    delivery = Delivery(raw=one, account="a", received_at=NOW)
+    (archived,) = Whatsapp().take(raw).deliveries
+    delivery = Delivery(raw=archived, account="a", received_at=NOW)
     return Whatsapp().parse(delivery, Context(brand="default", settings=settings))
 
 
 @pytest.mark.parametrize(
-    ("kind", "more", "text", "shown"),
+    ("kind", "more", "text", "full_text"),
     [
         ("text", {"text": {"body": "Kargom gelmedi"}}, "Kargom gelmedi", "Kargom gelmedi"),
         ("button", {"button": {"payload": "p", "text": "Evet"}}, "Evet", "Evet"),
@@ -98,21 +98,21 @@ def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Parsed:
         ("sticker", {"sticker": {"id": "9", "mime_type": "image/webp"}}, "", ""),
     ],
 )
-def test_each_type_gives_the_customers_words(
-    kind: str, more: dict[str, Any], text: str, shown: str
+def test_each_type_gives_the_customers_text(
+    kind: str, more: dict[str, Any], text: str, full_text: str
 ) -> None:
-    made = _parsed(whatsapp_body(whatsapp_message(kind, **more))).message
-    assert (made.text, made.full_text) == (text, shown)
-    assert made.sent_at == NOW
-    assert made.sender.name == "Ayşe"
-    assert [h.value for h in made.sender.handles] == ["+905321112233", f"whatsapp:{USER}"]
-    assert made.reply_to == "77/905321112233"
-    assert made.answering is not None
-    assert made.answering.until == NOW + timedelta(hours=24)
-    assert (not text and kind != "sticker") == ("content.unsupported" in made.repaired)
+    message = _parsed(whatsapp_body(whatsapp_message(kind, **more))).message
+    assert (message.text, message.full_text) == (text, full_text)
+    assert message.sent_at == NOW
+    assert message.sender.name == "Ayşe"
+    assert [h.value for h in message.sender.handles] == ["+905321112233", f"whatsapp:{USER}"]
+    assert message.reply_to == "77/905321112233"
+    assert message.answering is not None
+    assert message.answering.until == NOW + timedelta(hours=24)
+    assert (not text and kind != "sticker") == ("content.unsupported" in message.repaired)
 
 
-def test_a_person_is_the_same_with_a_number_without_one_and_with_a_username() -> None:
+def test_a_person_is_the_same_with_and_without_a_number() -> None:
     text = {"text": {"body": "a"}}
     full = _parsed(whatsapp_body(whatsapp_message(**text)))
     bare = {"profile": {"username": "ayse"}, "user_id": USER}
@@ -133,38 +133,41 @@ def test_a_person_is_the_same_with_a_number_without_one_and_with_a_username() ->
         _parsed(whatsapp_body(whatsapp_message(**text) | {"from": ""}, contact={"profile": {}}))
 
 
-def test_a_name_is_given_to_nobody_else() -> None:
-    told = json.loads(
+def test_a_contact_of_another_person_gives_no_name() -> None:
+    body = json.loads(
         whatsapp_body(whatsapp_message(text={"body": "a"}) | {"from": "5215511112222"})
     )
-    value = told["entry"][0]["changes"][0]["value"]
+    value = body["entry"][0]["changes"][0]["value"]
     value["contacts"] = [{"profile": {"name": "Başka"}, "wa_id": "1"}, {"wa_id": "2"}]
-    made = _parsed(json.dumps(told).encode()).message
-    assert (made.sender.name, made.sender.handle("phone")) == ("", "+5215511112222")
+    message = _parsed(json.dumps(body).encode()).message
+    assert (message.sender.name, message.sender.handle("phone")) == ("", "+5215511112222")
 
 
-def test_carts_and_advertisements_are_shown() -> None:
+def test_a_cart_and_an_advertisement_are_in_the_full_text() -> None:
     line = {"product_retailer_id": "HAMBURGER", "quantity": 3, "item_price": 30, "currency": "TRY"}
     cart = _parsed(
         whatsapp_body(whatsapp_message("order", order={"text": "acele", "product_items": [line]}))
     ).message
     assert cart.full_text == "acele\n3 × HAMBURGER 30 TRY"
     advert = {"headline": "Yaz indirimi", "source_url": "https://fb.me/1"}
-    came = _parsed(
+    referred = _parsed(
         whatsapp_body(whatsapp_message(text={"body": "fiyat?"}, referral=advert))
     ).message
-    assert (came.text, came.full_text) == ("fiyat?", "fiyat?\n[Yaz indirimi https://fb.me/1]")
+    assert (referred.text, referred.full_text) == (
+        "fiyat?",
+        "fiyat?\n[Yaz indirimi https://fb.me/1]",
+    )
 
 
 def test_strangers_and_groups_have_conversations_of_their_own() -> None:
     text = {"text": {"body": "a"}}
-    one = _parsed(whatsapp_body(whatsapp_message(**text))).message
+    first = _parsed(whatsapp_body(whatsapp_message(**text))).message
     other = {"wa_id": "905329998877", "user_id": "TR.2"}
-    two = _parsed(
+    second = _parsed(
         whatsapp_body(whatsapp_message(**text) | {"from": "905329998877"}, contact=other)
     ).message
     group = _parsed(whatsapp_body(whatsapp_message(**text, group_id="g1"))).message
-    assert len({one.conversation, two.conversation, group.conversation}) == 3
+    assert len({first.conversation, second.conversation, group.conversation}) == 3
     assert group.reply_to == "77/group:g1"
 
 
@@ -193,20 +196,20 @@ def test_strangers_and_groups_have_conversations_of_their_own() -> None:
         ("revoke", {"revoke": {"original_message_id": "wamid.0"}}, "deleted", ""),
     ],
 )
-def test_reactions_edits_and_deletions_touch_the_message_they_are_about(
+def test_reactions_edits_and_deletions_name_their_message(
     kind: str, more: dict[str, Any], event: str, text: str
 ) -> None:
-    made = _parsed(whatsapp_body(whatsapp_message(kind, **more))).message
-    assert made.event is not None
-    assert (made.event.kind, made.text) == (event, text)
-    assert made.event.of == message_id("whatsapp", "whatsapp:a", "wamid.0")
+    message = _parsed(whatsapp_body(whatsapp_message(kind, **more))).message
+    assert message.event is not None
+    assert (message.event.kind, message.text) == (event, text)
+    assert message.event.of == message_id("whatsapp", "whatsapp:a", "wamid.0")
     assert (
-        made.conversation
+        message.conversation
         == _parsed(whatsapp_body(whatsapp_message(text={"body": "a"}))).message.conversation
     )
 
 
-def test_statuses_system_notices_and_other_fields_are_no_messages() -> None:
+def test_statuses_system_notices_and_other_fields_are_ignored() -> None:
     statuses = whatsapp_body(statuses=[{"id": "wamid.1", "status": "read"}] * 2)
     assert Whatsapp().take(statuses) == WebhookResult(ignored=("status", "status"))
     assert Whatsapp().take(
@@ -216,23 +219,23 @@ def test_statuses_system_notices_and_other_fields_are_no_messages() -> None:
     other["entry"][0]["changes"] = [
         {"field": f, "value": {"x": 1}} for f in ("history", "yeni_alan")
     ]
-    taken = Whatsapp().take(json.dumps(other).encode())
-    assert taken == WebhookResult(ignored=("history", "other_field"))
+    result = Whatsapp().take(json.dumps(other).encode())
+    assert result == WebhookResult(ignored=("history", "other_field"))
 
 
-def test_nulls_and_a_bad_change_spoil_no_message_beside_them() -> None:
-    told = json.loads(
+def test_nulls_and_a_faulty_change_spoil_no_message() -> None:
+    body = json.loads(
         whatsapp_body(
             whatsapp_message(text={"body": "bir"}, context=None, errors=None), statuses=None
         )
     )
-    entry = told["entry"][0]
+    entry = body["entry"][0]
     entry["changes"] += [{"field": "messages", "value": {"messages": 5}}, None, 7]
-    taken = Whatsapp().take(json.dumps(told).encode())
-    assert len(taken.deliveries) == 4, "the message, and three dead letters"
-    delivery = Delivery(raw=taken.deliveries[-1], account="a", received_at=NOW)
+    result = Whatsapp().take(json.dumps(body).encode())
+    assert len(result.deliveries) == 4, "the message, and three dead letters"
+    delivery = Delivery(raw=result.deliveries[-1], account="a", received_at=NOW)
     texts = []
-    for raw in taken.deliveries:
+    for raw in result.deliveries:
         try:
             parsed = Whatsapp().parse(replace(delivery, raw=raw), Context(brand="b"))
             texts.append(parsed.message.text)
@@ -241,32 +244,32 @@ def test_nulls_and_a_bad_change_spoil_no_message_beside_them() -> None:
     assert sorted(texts) == ["bir", *["json.invalid"] * 3]
 
 
-def test_a_reaction_to_nothing_is_refused() -> None:
+def test_an_event_without_its_message_is_refused() -> None:
     for kind in ("reaction", "edit", "revoke"):
         with pytest.raises(Rejected, match="without the id of a message"):
             _parsed(whatsapp_body(whatsapp_message(kind, **{kind: {}})))
 
 
-def test_a_call_of_many_gives_each_and_a_bad_one_spoils_no_other() -> None:
-    taken = Whatsapp().take(
+def test_each_message_of_a_call_is_a_delivery_and_a_faulty_one_spoils_no_other() -> None:
+    result = Whatsapp().take(
         whatsapp_body(
             whatsapp_message(text={"body": "bir"}),
             {"id": 5, "type": []},
             whatsapp_message(text={"body": "iki"}, id="wamid.2"),
         )
     )
-    made = []
-    for raw in taken.deliveries:
+    texts = []
+    for raw in result.deliveries:
         delivery = Delivery(raw=raw, account="a", received_at=NOW)
         try:
-            made.append(Whatsapp().parse(delivery, Context(brand="b")).message.text)
+            texts.append(Whatsapp().parse(delivery, Context(brand="b")).message.text)
         except Rejected as error:
-            made.append(error.code)
-    assert made == ["bir", "json.invalid", "iki"]
+            texts.append(error.code)
+    assert texts == ["bir", "json.invalid", "iki"]
 
 
-async def test_meta_is_answered_its_challenge_only_with_our_word() -> None:
-    ask = WebhookRequest(
+async def test_the_challenge_is_answered_with_our_verify_token_only() -> None:
+    handshake = WebhookRequest(
         method="GET",
         path="/",
         headers={},
@@ -277,20 +280,22 @@ async def test_meta_is_answered_its_challenge_only_with_our_word() -> None:
             "hub.challenge": "1158201444",
         },
     )
-    tools = WebhookContext(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
-    taken = await Whatsapp().receive(ask, ACCOUNT, tools)
-    assert (taken.response.status, taken.response.body) == (200, b"1158201444")
+    context = WebhookContext(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+    result = await Whatsapp().receive(handshake, ACCOUNT, context)
+    assert (result.response.status, result.response.body) == (200, b"1158201444")
     for query in ({"hub.verify_token": "x"}, {"hub.mode": "unsubscribe"}):
         with pytest.raises(Rejected):
-            await Whatsapp().receive(replace(ask, query={**ask.query, **query}), ACCOUNT, tools)
+            await Whatsapp().receive(
+                replace(handshake, query={**handshake.query, **query}), ACCOUNT, context
+            )
     call = SAMPLES["whatsapp"].call
     with pytest.raises(Rejected, match="app_secret"):
-        await Whatsapp().receive(call, Account(), tools)
+        await Whatsapp().receive(call, Account(), context)
     with pytest.raises(Rejected, match="not of these bytes"):
-        await Whatsapp().receive(whatsapp_call(call.body, "other"), ACCOUNT, tools)
+        await Whatsapp().receive(whatsapp_call(call.body, "other"), ACCOUNT, context)
 
 
-async def test_a_file_is_asked_for_by_its_id_with_the_token(vendor: Vendor) -> None:
+async def test_a_file_is_fetched_by_its_id_with_the_token(vendor: Vendor) -> None:
     parsed = _parsed(
         whatsapp_body(
             whatsapp_message(
@@ -304,16 +309,16 @@ async def test_a_file_is_asked_for_by_its_id_with_the_token(vendor: Vendor) -> N
             )
         )
     )
-    (told,) = parsed.message.attachments
-    assert (told.name, told.sha256) == ("fatura.pdf", sha256(b"test").hexdigest())
+    (attachment,) = parsed.message.attachments
+    assert (attachment.name, attachment.sha256) == ("fatura.pdf", sha256(b"test").hexdigest())
     vendor.says("/v25/555", {"url": f"{vendor.url}/datei", "mime_type": "application/pdf"})
     vendor.says("/datei", b"%PDF-1.4 x")
     settings = Account(token="EAA", api=f"{vendor.url}/v25")
     web = PublicClient()
     assert await Whatsapp().fetch(parsed.media[0].ref, settings, web) == b"%PDF-1.4 x"
-    assert {a.headers.get("authorization") for a in vendor.requests} == {"Bearer EAA"}
-    for ref, told_settings in (("../me", settings), ("5", Account())):
+    assert {request.headers.get("authorization") for request in vendor.requests} == {"Bearer EAA"}
+    for ref, account in (("../me", settings), ("5", Account())):
         with pytest.raises(Rejected) as error:
-            await Whatsapp().fetch(ref, told_settings, web)
+            await Whatsapp().fetch(ref, account, web)
         assert error.value.code == "media.refused"
     await web.close()
