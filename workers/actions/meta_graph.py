@@ -3,7 +3,8 @@
 Source: developers.facebook.com, WhatsApp Cloud API and Messenger Platform, error codes.
 """
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
@@ -68,7 +69,9 @@ class AcceptedBody(Record, frozen=True, kw_only=True):
     id: str = ""
 
 
-async def send(url: str, token: str, body: dict[str, Any], timeout_s: int, vendor: str) -> str:
+async def send(
+    url: str, token: str, body: Mapping[str, object], timeout_s: int, vendor: str
+) -> str:
     """Post to Graph; return the id under which it took the answer."""
     response = await post(url, vendor, json=body, headers=bearer_header(token), timeout_s=timeout_s)
     if response.status != 200:
@@ -105,7 +108,7 @@ async def send_from_page(
 
 def page_request(
     target: str, text: str, comment_edge: str, *, human_agent: bool
-) -> tuple[str, dict[str, Any]]:
+) -> tuple[str, Mapping[str, object]]:
     """Return the path and body of an answer by direct message or in public.
 
     `target` is `mention:account/media/comment`, `comment:id` or `ours/recipient`. An answer to a
@@ -128,7 +131,7 @@ def page_request(
     return f"{path_segment(ours)}/messages", body
 
 
-def _mention_request(target: str, text: str) -> tuple[str, dict[str, Any]]:
+def _mention_request(target: str, text: str) -> tuple[str, Mapping[str, object]]:
     """Return the path and body of an answer to a mention, `account/media/comment`."""
     account, _, rest = target.partition("/")
     media, _, comment = rest.partition("/")

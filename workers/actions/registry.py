@@ -1,8 +1,11 @@
 """The table of actions; a new action is its file, its test and its row here."""
 
-from typing import Any
+from typing import Generic
 
-from workers.actions.protocol import Action
+import msgspec
+
+from schemas.outcome import Reply
+from workers.actions.protocol import A, Action
 from workers.actions.reply_app_store import ReplyAppStore
 from workers.actions.reply_bluesky import ReplyBluesky
 from workers.actions.reply_discourse import ReplyDiscourse
@@ -27,33 +30,49 @@ from workers.actions.reply_whatsapp import ReplyWhatsapp
 from workers.actions.reply_x import ReplyX
 from workers.actions.reply_youtube import ReplyYoutube
 
-AnyAction = Action[Any]
-"""An action with the account type that its row has."""
+AnyAction = Action[msgspec.Struct]
+"""An action whose account type only its row knows."""
+
+
+class CheckedAction(Generic[A]):
+    """An action that takes settings of any type and raises TypeError for another action's."""
+
+    def __init__(self, action: Action[A]) -> None:
+        self._action = action
+        self.name, self.channel, self.shares = action.name, action.channel, action.shares
+        self.account: type[msgspec.Struct] = action.account
+
+    async def send(self, reply: Reply, settings: msgspec.Struct, signing_key: bytes) -> str:
+        """Send one reply, with the settings of the action's own account type."""
+        if not isinstance(settings, self._action.account):
+            raise TypeError(f"{self.name} has no settings of {type(settings).__name__}")
+        return await self._action.send(reply, settings, signing_key)
+
 
 _ROWS: tuple[AnyAction, ...] = (
-    ReplyEmail(),
-    ReplyWhatsapp(),
-    ReplyTelegram(),
-    ReplyMessenger(),
-    ReplyInstagram(),
-    ReplySlack(),
-    ReplyTeams(),
-    ReplyViber(),
-    ReplyLine(),
-    ReplyTwilio(),
-    ReplyBluesky(),
-    ReplyMastodon(),
-    ReplyX(),
-    ReplyDiscourse(),
-    ReplySikayetvar(),
-    ReplyTrendyol(),
-    ReplyHepsiburada(),
-    ReplyGooglePlay(),
-    ReplyAppStore(),
-    ReplyGoogleBusiness(),
-    ReplyYoutube(),
-    ReplyReddit(),
-    ReplyTrustpilot(),
+    CheckedAction(ReplyEmail()),
+    CheckedAction(ReplyWhatsapp()),
+    CheckedAction(ReplyTelegram()),
+    CheckedAction(ReplyMessenger()),
+    CheckedAction(ReplyInstagram()),
+    CheckedAction(ReplySlack()),
+    CheckedAction(ReplyTeams()),
+    CheckedAction(ReplyViber()),
+    CheckedAction(ReplyLine()),
+    CheckedAction(ReplyTwilio()),
+    CheckedAction(ReplyBluesky()),
+    CheckedAction(ReplyMastodon()),
+    CheckedAction(ReplyX()),
+    CheckedAction(ReplyDiscourse()),
+    CheckedAction(ReplySikayetvar()),
+    CheckedAction(ReplyTrendyol()),
+    CheckedAction(ReplyHepsiburada()),
+    CheckedAction(ReplyGooglePlay()),
+    CheckedAction(ReplyAppStore()),
+    CheckedAction(ReplyGoogleBusiness()),
+    CheckedAction(ReplyYoutube()),
+    CheckedAction(ReplyReddit()),
+    CheckedAction(ReplyTrustpilot()),
 )
 
 ACTIONS: dict[str, AnyAction] = {action.name: action for action in _ROWS}

@@ -6,8 +6,9 @@ Source: docs.bsky.app, com.atproto.repo.putRecord; atproto.com, record keys (TID
 """
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -94,7 +95,7 @@ class ReplyBluesky:
         return session
 
 
-def _record(reply: Reply) -> dict[str, Any]:
+def _record(reply: Reply) -> Mapping[str, object]:
     """Return the post; `references` are the root and the parent, each `uri|cid`."""
     references = [reference.partition("|") for reference in reply.references]
     if len(references) < 2 or not references[-1][2]:
@@ -133,7 +134,7 @@ async def _create_session(settings: BlueskyReplyAccount) -> BlueskySession:
 
 
 async def _put_record(
-    settings: BlueskyReplyAccount, session: BlueskySession, record: dict[str, Any], key: str
+    settings: BlueskyReplyAccount, session: BlueskySession, record: Mapping[str, object], key: str
 ) -> ActionResponse:
     """Write a post under its key."""
     return await post(

@@ -4,7 +4,7 @@ The forum has no key against a second sending, but it refuses the same text twic
 Source: docs.discourse.org, create a post.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -56,7 +56,7 @@ class ReplyDiscourse:
         if not (topic.isascii() and topic.isdigit()):
             raise Rejected("reply.no_address", f"{topic!r} is not a topic")
         text = as_markdown(without_mentions(reply.text))
-        post_body: dict[str, Any] = {"topic_id": int(topic), "raw": text}
+        post_body: dict[str, object] = {"topic_id": int(topic), "raw": text}
         if number.isascii() and number.isdigit():
             post_body["reply_to_post_number"] = int(number)
         response = await post(

@@ -7,8 +7,9 @@ Source: RFC 5322, RFC 3834, RFC 5321; aiosmtplib 5.1.
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from email.utils import parseaddr
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, TypedDict
 
 import aiosmtplib
 import msgspec
@@ -28,7 +29,7 @@ from workers.actions.outgoing_mail import (
     clean_line,
 )
 from workers.actions.outgoing_mail import compose as write_mail
-from workers.actions.protocol import ServerAway, Unconfirmed
+from workers.actions.protocol import Unconfirmed
 
 _REPLY_PREFIX = re.compile(r"^\s*(re|ynt|yan|cvp|aw|sv)\s*(\[\d+\])?:", re.IGNORECASE)
 
@@ -87,6 +88,13 @@ class EmailReplyAccount(Record, frozen=True, kw_only=True):
     timeout_s: SendTimeout = 60
 
 
+class _Login(TypedDict, total=False):
+    """The password or the access token of a login, by aiosmtplib's names."""
+
+    password: str | None
+    oauth_token_generator: Callable[[], Awaitable[str]]
+
+
 class ReplyEmail:
     """The action for conversations by mail."""
 
@@ -135,10 +143,10 @@ async def _connect(client: aiosmtplib.SMTP) -> None:
             ACCOUNT_PROBLEM_S, f"the mail server refuses the login: {error.code}"
         ) from error
     except (aiosmtplib.SMTPException, OSError) as error:
-        raise ServerAway(RECONNECT_S, f"the mail server is away: {type(error).__name__}") from error
+        raise Retry(RECONNECT_S, f"the mail server is away: {type(error).__name__}") from error
 
 
-async def _login(settings: EmailReplyAccount) -> dict[str, Any]:
+async def _login(settings: EmailReplyAccount) -> _Login:
     """Return the login's arguments for aiosmtplib, with a password or an access token.
 
     The token is requested before the mail server is called, so that each server's failure has its
@@ -180,7 +188,7 @@ async def _send_envelope(
     except aiosmtplib.SMTPResponseException as error:
         raise _error_for(error) from error
     except (aiosmtplib.SMTPException, OSError) as error:
-        raise ServerAway(
+        raise Retry(
             RECOVERY_S, f"the mail server closed the connection: {type(error).__name__}"
         ) from error
 

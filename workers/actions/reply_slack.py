@@ -4,7 +4,8 @@ Slack reports a refusal with the status 200 and `ok: false`. A second sending wo
 message, so an unclear end is never repeated. Source: docs.slack.dev, chat.postMessage.
 """
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
@@ -74,11 +75,11 @@ class ReplySlack:
         raise Rejected("reply.refused", f"Slack: {body.error}"[:ERROR_TEXT_LIMIT])
 
 
-def _message(reply: Reply, target: str) -> dict[str, Any]:
+def _message(reply: Reply, target: str) -> Mapping[str, object]:
     """Return the message for `channel/thread`, without markup, mentions and previews."""
     channel, _, thread = target.partition("/")
     escaped = reply.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    message: dict[str, Any] = {
+    message: dict[str, object] = {
         "channel": channel,
         "text": escaped,
         "mrkdwn": False,

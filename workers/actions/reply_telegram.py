@@ -5,7 +5,8 @@ Source: core.telegram.org/bots/api#sendmessage.
 """
 
 import re
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
 
@@ -77,13 +78,13 @@ class ReplyTelegram:
         return f"message {body.result.message_id if body.result else '?'}"
 
 
-def _message(reply: Reply, target: str) -> dict[str, Any]:
+def _message(reply: Reply, target: str) -> Mapping[str, object]:
     """Return the message for `chat/topic/business connection`, whose last two may be empty."""
     chat, _, rest = target.partition("/")
     topic, _, business = rest.partition("/")
     if not _CHAT.fullmatch(chat):
         raise Rejected("reply.no_address", f"{chat[:100]!r} is not a chat")
-    message: dict[str, Any] = {"chat_id": chat, "text": without_mentions(reply.text)}
+    message: dict[str, object] = {"chat_id": chat, "text": without_mentions(reply.text)}
     match = _TOPIC.fullmatch(topic)
     if match is not None:
         is_direct = topic.startswith("dm")

@@ -4,7 +4,7 @@ The reply's id travels with it as `biz_opaque_callback_data` and returns in its 
 Source: developers.facebook.com, WhatsApp Cloud API, messages.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -36,7 +36,7 @@ class ReplyWhatsapp:
         """Send one reply; return Meta's id of it."""
         target = require_target(reply.reply_to, settings.token, "[channels.whatsapp.ACCOUNT]")
         ours, recipient = split_target(target, "WhatsApp")
-        body: dict[str, Any] = {
+        body: dict[str, object] = {
             "messaging_product": "whatsapp",
             "type": "text",
             "text": {"body": reply.text},
