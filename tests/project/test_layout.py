@@ -16,8 +16,6 @@ SEVERAL_FILES = {
     "cli/test_running.py": "the commands on a running profile",
     "cli/test_status.py": "the figures of `santral status` from every stage",
     "ingest/parsing/test_linear_cost.py": "every parser of strangers' text",
-    "ingest/sources/test_imap.py": "the mail channel's source on a real server",
-    "ingest/sources/test_imap_stop.py": "the mail channel's source while it stops",
     "ingest/webhooks/test_mail.py": "the four webhooks of mail",
     "router/decision/test_counterfactual.py": "the reasons of a decision, and the decision",
     "router/decision/test_variants.py": "rules, entities and language on variants of a text",

@@ -1,4 +1,4 @@
-"""Callbacks of transcription services, with Twilio's own signature."""
+"""Callbacks of recognisers prove themselves by Twilio's signature or by a word in a header."""
 
 import pytest
 
@@ -10,31 +10,62 @@ from schemas.errors import Rejected
 from tests.support.samples.registry import SAMPLED_AT
 from tests.support.vendor_calls import twilio_signature
 
+URL = "https://door.example/v1/hooks/calls/main"
+TWILIO = Account(twilio=TwilioVoice(auth_token="tw-token", url=URL))
+TWILIO_BODY = b"transcript_sid=GT1"
+BODY = b'{"results": {}}'
+
+
+async def _receive(headers: dict[str, str], account: Account, body: bytes) -> tuple[bytes, ...]:
+    """Return the deliveries of a call; raise Rejected."""
+
+    async def fetch(url: str) -> bytes:
+        raise AssertionError(f"nothing is fetched: {url}")
+
+    request = WebhookRequest(method="POST", path="/", query={}, headers=headers, body=body)
+    context = WebhookContext(now=SAMPLED_AT, fetch=fetch)
+    return (await Calls().receive(request, account, context)).deliveries
+
+
+def _twilio_headers(signature: str) -> dict[str, str]:
+    return {
+        "x-twilio-signature": signature,
+        "content-type": "application/x-www-form-urlencoded",
+    }
+
 
 async def test_twilio_proves_its_callback_by_its_own_signature() -> None:
-    url = "https://door.example/v1/hooks/calls/main"
-    settings = Account(twilio=TwilioVoice(auth_token="tw-token", url=url))
-    tools = WebhookContext(now=SAMPLED_AT, fetch=None)  # type: ignore[arg-type]  # never called
-    body = b"transcript_sid=GT1"
-    request = WebhookRequest(
-        method="POST",
-        path="/",
-        query={},
-        body=body,
-        headers={
-            "x-twilio-signature": twilio_signature(url, {"transcript_sid": "GT1"}, b"tw-token"),
-            "content-type": "application/x-www-form-urlencoded",
-        },
-    )
-    assert (await Calls().receive(request, settings, tools)).deliveries == (body,)
-    forged = WebhookRequest(
-        method="POST",
-        path="/",
-        query={},
-        body=body,
-        headers={"x-twilio-signature": "x", "content-type": "application/x-www-form-urlencoded"},
-    )
+    signature = twilio_signature(URL, {"transcript_sid": "GT1"}, b"tw-token")
+    assert await _receive(_twilio_headers(signature), TWILIO, TWILIO_BODY) == (TWILIO_BODY,)
+
+
+async def test_a_forged_signature_of_twilio_is_rejected() -> None:
     with pytest.raises(Rejected) as error:
-        await Calls().receive(forged, settings, tools)
+        await _receive(_twilio_headers("x"), TWILIO, TWILIO_BODY)
     assert error.value.code == "signature.wrong"
-    assert url in (Calls().setup(settings, "https://x") or "")
+
+
+def test_the_setup_names_the_address_for_twilio() -> None:
+    assert URL in (Calls().setup(TWILIO, "https://x") or "")
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [("dg-token", "s"), ("authorization", "Bearer s"), ("x-webhook-secret", "s")],
+)
+async def test_the_usual_headers_carry_the_word(header: str, value: str) -> None:
+    assert await _receive({header: value}, Account(secret="s"), BODY) == (BODY,)
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"dg-token": "s"}, "signature.missing"),
+        ({"x-own": "t"}, "signature.wrong"),
+        ({}, "signature.missing"),
+    ],
+)
+async def test_only_the_configured_header_counts(headers: dict[str, str], code: str) -> None:
+    with pytest.raises(Rejected) as error:
+        await _receive(headers, Account(secret="s", secret_header="X-Own"), BODY)
+    assert error.value.code == code
