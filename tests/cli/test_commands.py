@@ -1,10 +1,7 @@
 """Every command with nothing running prints one line of advice and creates nothing."""
 
 import itertools
-import os
 import resource
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +9,7 @@ import click
 import pytest
 
 from cli.main import main
-from tests.support.paths import ROOT
+from tests.support.commands import run_command
 
 MESSAGE = "7d1f0c52-3a55-5b0e-9d7f-2f6c1c1c9d11"
 MAX_CPU_S = 2.0
@@ -71,21 +68,6 @@ def here(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(here: Path, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command there, with no setting but those."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("SANTRAL_")}
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", *words],
-        cwd=here,
-        capture_output=True,
-        text=True,
-        env={**clean, "PYTHONPATH": str(ROOT), **environ},
-        stdin=subprocess.DEVNULL,
-        check=False,
-        timeout=60,
-    )
-
-
 def _inside(folder: Path) -> set[Path]:
     return set(folder.rglob("*"))
 
@@ -105,7 +87,7 @@ def test_with_nothing_running_it_says_what_to_do_and_makes_nothing(
     here: Path, command: str, home: str
 ) -> None:
     before, began = _inside(here), resource.getrusage(resource.RUSAGE_CHILDREN)
-    result = run(
+    result = run_command(
         here, *command.split(), *NEEDS_SOMETHING_RUNNING[command], SANTRAL_HOME=str(here / home)
     )
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -122,15 +104,15 @@ def test_with_nothing_running_it_says_what_to_do_and_makes_nothing(
 @pytest.mark.slow
 def test_what_needs_nothing_running_makes_nothing_either(here: Path) -> None:
     before = _inside(here)
-    assert run(here, "decide", "lines.jsonl").returncode == 0
-    assert run(here, "parse", "api", "body.json").returncode == 0
+    assert run_command(here, "decide", "lines.jsonl").returncode == 0
+    assert run_command(here, "parse", "api", "body.json").returncode == 0
     assert (
-        run(
+        run_command(
             here, *["evaluate", "lines.jsonl", "--task", "department", "--model", "none"]
         ).returncode
         == 2
     )
-    assert run(here, "up", SANTRAL_HOME=str(here / "rows.csv")).returncode == 2
+    assert run_command(here, "up", SANTRAL_HOME=str(here / "rows.csv")).returncode == 2
     assert _inside(here) == before
 
 
@@ -153,7 +135,7 @@ def test_what_needs_nothing_running_makes_nothing_either(here: Path) -> None:
     ],
 )
 def test_what_cannot_be_meant_is_told_at_once_in_one_line(here: Path, words: list[str]) -> None:
-    result = run(here, *words)
+    result = run_command(here, *words)
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert line.startswith("error: ")
@@ -161,8 +143,8 @@ def test_what_cannot_be_meant_is_told_at_once_in_one_line(here: Path, words: lis
 
 
 def test_an_unknown_topic_is_answered_with_those_that_there_are(here: Path) -> None:
-    assert "queue.billing" in run(here, "tap", "nosuch").stderr
-    listed = run(here, "tap")
+    assert "queue.billing" in run_command(here, "tap", "nosuch").stderr
+    listed = run_command(here, "tap")
     assert listed.returncode == 0
     assert "queue.billing.v1" in listed.stdout
     assert "decisions.v1" in listed.stdout
@@ -171,6 +153,6 @@ def test_an_unknown_topic_is_answered_with_those_that_there_are(here: Path) -> N
 def test_an_empty_store_of_an_unlucky_start_is_no_store(here: Path) -> None:
     (here / "var").mkdir()
     (here / "var" / "santral.db").touch()
-    result = run(here, "dead", "list")
+    result = run_command(here, "dead", "list")
     assert result.returncode == 2
     assert "nothing runs" in result.stderr

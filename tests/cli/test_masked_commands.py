@@ -14,11 +14,11 @@ from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.dead_letter import DeadLetter, Origin
 from schemas.decision import Evidence, Reason
-from tests.cli.test_commands import run
-from tests.runtime.bus.test_tap import _write
+from tests.support.commands import run_command
 from tests.support.decisions import decision_with
 from tests.support.messages import NOW, message
 from tests.support.personal_numbers import IBAN, IDENTITY
+from tests.support.transactions import write_transaction
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import write_rows
 from workers.run import MIGRATIONS
@@ -72,26 +72,30 @@ def _shown(result: "subprocess.CompletedProcess[str]") -> list[str]:
 def test_a_command_shows_personal_numbers_only_with_the_right_to_them(
     here: Path, words: list[str], numbers: list[str]
 ) -> None:
-    assert _shown(run(here, *words)) == []
+    assert _shown(run_command(here, *words)) == []
     if not numbers:
         return
-    refused = run(here, *words, "--personal")
+    refused = run_command(here, *words, "--personal")
     assert refused.returncode == 2
     assert "SANTRAL_TOKENS__PERSONAL" in refused.stderr
-    right = run(here, *words, "--personal", SANTRAL_TOKENS__PERSONAL="p" * 32)
+    right = run_command(here, *words, "--personal", SANTRAL_TOKENS__PERSONAL="p" * 32)
     assert _shown(right) == numbers
 
 
 def test_tap_masks_the_records_that_it_prints(kafka: Settings, tmp_path: Path) -> None:
     original = message(f"Numaram {IDENTITY}", native_id=IDENTITY)
-    _write(kafka, topics.MESSAGES.name, [envelope.encode(original).decode(), f"no JSON {IDENTITY}"])
+    write_transaction(
+        kafka, topics.MESSAGES.name, [envelope.encode(original).decode(), f"no JSON {IDENTITY}"]
+    )
     environ = {"SANTRAL_KAFKA__BOOTSTRAP": kafka.kafka.bootstrap}
     words = ["tap", "messages", "--until-now"]
-    masked = run(tmp_path, *words, **environ)
+    masked = run_command(tmp_path, *words, **environ)
     assert _shown(masked) == []
     first = json.loads(masked.stdout.splitlines()[0])
     assert (first["id"], first["text"]) == (original.id, "Numaram ********146")
-    right = run(tmp_path, *words, "--personal", SANTRAL_TOKENS__PERSONAL="p" * 32, **environ)
+    right = run_command(
+        tmp_path, *words, "--personal", SANTRAL_TOKENS__PERSONAL="p" * 32, **environ
+    )
     assert _shown(right) == [IDENTITY]
 
 
@@ -119,6 +123,6 @@ def test_a_log_line_masks_what_a_stranger_wrote(capfd: pytest.CaptureFixture[str
 
 @pytest.mark.slow
 def test_an_empty_list_of_dead_letters_says_so(here: Path) -> None:
-    result = run(here, "dead", "list", "--code", "mime.empty")
+    result = run_command(here, "dead", "list", "--code", "mime.empty")
     assert (result.returncode, result.stdout) == (0, "")
     assert "no dead letters with the code mime.empty" in result.stderr

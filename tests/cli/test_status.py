@@ -8,7 +8,7 @@ from runtime import store
 from runtime.health.checks import Health
 from runtime.health.ops_server import serve_ops
 from runtime.settings.structs import OpsSettings
-from tests.cli.test_commands import run
+from tests.support.commands import run_command
 from workers.run import MIGRATIONS
 
 
@@ -22,7 +22,7 @@ def test_what_is_down_costs_its_own_figures_alone(tmp_path: Path) -> None:
         "SANTRAL_CONSOLE__DOOR_URL": f"http://{away}",
         "SANTRAL_DOOR__DESK_URL": f"http://{away}",
     }
-    result = run(tmp_path, "status", "--json", **addresses)
+    result = run_command(tmp_path, "status", "--json", **addresses)
     assert result.returncode == 1, result.stderr
     status = json.loads(result.stdout)
     assert status["parts"]["store"]["trouble"] == ""
@@ -34,7 +34,7 @@ def test_what_is_down_costs_its_own_figures_alone(tmp_path: Path) -> None:
     assert status["unaccounted"] is None
     assert status["waiting"] == {}
     assert any(finding.startswith("redis: ") for finding in status["findings"])
-    words = run(tmp_path, "status", **addresses)
+    words = run_command(tmp_path, "status", **addresses)
     assert words.returncode == 1
     assert "unaccounted unknown" in words.stdout
     assert "Traceback" not in words.stderr
@@ -55,7 +55,7 @@ def test_an_account_that_takes_no_replies_is_a_line_of_its_stage(tmp_path: Path)
         "SANTRAL_KAFKA__BOOTSTRAP": away,
         "SANTRAL_REDIS__URL": f"redis://{away}/0",
     }
-    result = run(tmp_path, "status", **addresses)
+    result = run_command(tmp_path, "status", **addresses)
     server.shutdown()
     server.server_close()
     lines = result.stdout.splitlines()

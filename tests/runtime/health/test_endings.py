@@ -16,15 +16,9 @@ from cli.up.ports import free_port
 from runtime.health.endings import describe_outage
 from runtime.store import migrate
 from schemas.errors import ConfigError
+from tests.support.commands import stage_tokens
 from tests.support.paths import ROOT
 from workers.run import MIGRATIONS
-
-
-def tokens() -> dict[str, str]:
-    """Return tokens with which every stage starts."""
-    return {
-        f"SANTRAL_TOKENS__{n}": f"{n}_{'x' * 24}" for n in ("DOOR", "DESK", "CONSOLE", "SIGNING")
-    }
 
 
 def end_of(stage: str, folder: Path, text: str = "", **environ: str) -> str:
@@ -37,7 +31,7 @@ def end_of(stage: str, folder: Path, text: str = "", **environ: str) -> str:
         capture_output=True,
         text=True,
         cwd=ROOT,
-        env={**clean, **tokens(), "SANTRAL_HOME": str(folder / "var"), **environ},
+        env={**clean, **stage_tokens(), "SANTRAL_HOME": str(folder / "var"), **environ},
         check=False,
         timeout=60,
     )

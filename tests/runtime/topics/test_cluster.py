@@ -20,13 +20,16 @@ from runtime.settings.structs import KafkaSettings, Settings
 from runtime.topics.creation import check_created, check_promises, check_topics, create_topics
 from schemas import topics
 from schemas.errors import ConfigError, Unavailable
-from tests.runtime.health.test_endings import tokens
-from tests.runtime.topics.test_creation import MESSAGES, WANTED, run, start
+from schemas.routing.departments import DEFAULT
 from tests.support.cluster.brokers import Brokers
+from tests.support.commands import run_on_broker, stage_tokens, start_on_broker
 from tests.support.paths import JARS
 from tests.support.waiting import wait
 
 pytestmark = pytest.mark.certify
+
+WANTED = topics.all_topics(tuple(DEFAULT))
+MESSAGES = topics.MESSAGES.name
 
 
 @pytest.fixture
@@ -51,7 +54,7 @@ def test_topics_with_one_replica_on_three_brokers_are_listed_until_they_have_thr
     three: Settings,
 ) -> None:
     for replication in ("1", "3"):
-        listing = run(three, "topics", SANTRAL_KAFKA__REPLICATION=replication)
+        listing = run_on_broker(three, "topics", SANTRAL_KAFKA__REPLICATION=replication)
         assert listing.returncode == 1, listing.stderr
         lines = listing.stdout.splitlines()
         for topic in WANTED:
@@ -59,9 +62,9 @@ def test_topics_with_one_replica_on_three_brokers_are_listed_until_they_have_thr
                 s for s in lines if s.startswith(f"{topic.name}: replication is 1, should be 3")
             ]
             assert "kafka-reassign-partitions.sh" in line
-    check = run(three, "check", SANTRAL_KAFKA__REPLICATION="3")
+    check = run_on_broker(three, "check", SANTRAL_KAFKA__REPLICATION="3")
     assert "messages.v1: replication is 1, should be 3" in check.stdout
-    refused = run(three, "router", SANTRAL_KAFKA__REPLICATION="3")
+    refused = run_on_broker(three, "router", SANTRAL_KAFKA__REPLICATION="3")
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
     assert line.startswith("error: messages.v1: replication is 1, should be 3 (and ")
@@ -75,7 +78,7 @@ def test_topics_that_santral_makes_on_three_brokers_are_right(three: Settings) -
     assert (len(created), problems) == (len(WANTED), [])
     assert check_created(kafka, WANTED, created) == []
     assert check_promises(kafka, WANTED) == []
-    listing = run(three, "topics", SANTRAL_KAFKA__REPLICATION="3")
+    listing = run_on_broker(three, "topics", SANTRAL_KAFKA__REPLICATION="3")
     assert (listing.returncode, listing.stdout) == (0, "all topics are as they should be\n")
 
 
@@ -137,7 +140,7 @@ def test_a_stage_that_waited_for_kafka_checks_its_topics_once_kafka_is_there(
     server = kafka_local.Broker(tmp_path / "kafka", JARS, free_port(), free_port())
     server.prepare()
     settings = Settings(home=str(tmp_path), kafka=KafkaSettings(bootstrap=server.bootstrap))
-    stage = start(settings, "workers", "--only", "desk", **tokens())
+    stage = start_on_broker(settings, "workers", "--only", "desk", **stage_tokens())
     process: subprocess.Popen[bytes] | None = None
     try:
         assert stage.stderr is not None
@@ -194,7 +197,7 @@ def test_a_user_that_kafka_refuses_ends_a_stage_in_one_line(tmp_path: Path) -> N
         with pytest.raises(ConfigError, match=r"refuses the user of \[kafka\.security\]"):
             check_topics(wrong, [topics.MESSAGES])
         settings = Settings(home=str(tmp_path), kafka=right)
-        refused = run(settings, "router", SANTRAL_CONFIG=str(config))
+        refused = run_on_broker(settings, "router", SANTRAL_CONFIG=str(config))
         assert refused.returncode == 2
         (line,) = refused.stderr.splitlines()
         assert line.startswith(f"error: Kafka at {server.bootstrap} refuses the user")

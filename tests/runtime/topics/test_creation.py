@@ -1,8 +1,5 @@
 """`santral topics`, and stages on topics that may lose messages, on real brokers."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 
 import msgspec
@@ -20,7 +17,7 @@ from runtime.settings.structs import Settings
 from runtime.topics.creation import check_created, check_promises, check_topics, create_topics
 from schemas import topics
 from schemas.routing.departments import DEFAULT
-from tests.support.paths import ROOT
+from tests.support.commands import run_on_broker
 from tests.support.waiting import wait
 
 WANTED = topics.all_topics(tuple(DEFAULT))
@@ -55,34 +52,6 @@ def _shown(admin: AdminClient, topic: str, values: Mapping[str, str]) -> dict[st
     return {name: config[name.replace("_", ".")].value for name in values}
 
 
-def start(settings: Settings, *words: str, **environ: str) -> "subprocess.Popen[str]":
-    """Start a command on that broker."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("SANTRAL_")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "cli.main", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={
-            **clean,
-            "SANTRAL_HOME": f"{settings.home}/stage",
-            "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-            **environ,
-        },
-    )
-
-
-def run(settings: Settings, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command on that broker to its end."""
-    process = start(settings, *words, **environ)
-    try:
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    return subprocess.CompletedProcess(words, process.returncode, out, err)
-
-
 def test_topics_of_one_broker_are_as_they_should_be(kafka: Settings) -> None:
     assert check_topics(kafka.kafka, WANTED) == []
     assert check_promises(kafka.kafka, WANTED) == []
@@ -93,12 +62,12 @@ def test_a_topic_that_loses_messages_is_listed_and_no_stage_starts_on_it(
 ) -> None:
     set_config(kafka, MESSAGES, cleanup_policy="compact", retention_ms="3600000")
     try:
-        listing = run(kafka, "topics")
+        listing = run_on_broker(kafka, "topics")
         assert listing.returncode == 1, listing.stderr
         (line,) = listing.stdout.splitlines()
         assert line.startswith("messages.v1: cleanup.policy is compact, should be delete.")
         assert "kafka-configs.sh --bootstrap-server" in line
-        refused = run(kafka, "router")
+        refused = run_on_broker(kafka, "router")
         assert refused.returncode == 2
         (line,) = refused.stderr.splitlines()
         assert line.startswith("error: messages.v1: cleanup.policy is compact")

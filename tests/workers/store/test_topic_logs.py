@@ -12,7 +12,7 @@ from runtime import store
 from runtime.clock import SystemClock
 from runtime.health.neighbour import Neighbour
 from schemas.errors import ConfigError
-from tests.cli.test_commands import run
+from tests.support.commands import run_command
 from tests.support.stages import TOKENS
 from tests.support.waiting import until
 from workers.run import MIGRATIONS
@@ -64,7 +64,7 @@ def test_the_refusal_is_one_line_with_exit_code_2(tmp_path: Path) -> None:
     _make_newer(url)
     away = f"127.0.0.1:{free_port()}"
     tokens = {f"SANTRAL_TOKENS__{n.upper()}": t for n, t in msgspec.structs.asdict(TOKENS).items()}
-    result = run(
+    result = run_command(
         tmp_path,
         "workers",
         "--only",
