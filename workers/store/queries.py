@@ -1,12 +1,10 @@
-"""Reads messages from the store: one with its outcomes, conversations, searches, and counts.
+"""Reads messages from the store: one with its outcomes, conversations, and searches.
 
 The console, the API, `santral follow` and `santral explain` use it.
 """
 
 import re
-import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -243,71 +241,3 @@ def story(connection: Connection, identifier: str) -> MessageStory | None:
         outcomes=tuple(outcomes_of(connection, name)),
         thread=tuple(conversation(connection, name)),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flow:
-    """The traffic since a moment: messages by channel and minute, decisions, and resolved items.
-
-    `minutes` are minutes since 1970 in UTC, with the number of messages.
-    """
-
-    channels: dict[str, int]
-    departments: dict[str, int]
-    actions: dict[str, int]
-    minutes: list[tuple[int, int]]
-    total: int
-    decided_after_ms: int | None
-    resolved: int
-
-
-def flow(connection: Connection, minutes: int = 60, now_ms: int | None = None) -> Flow:
-    """Return the counts of the last minutes, and one bar for each minute."""
-    now = now_ms if now_ms is not None else int(time.time() * 1000)
-    since = {"since": now - minutes * 60_000}
-    bars = dict(
-        _pairs(
-            connection,
-            "SELECT received_ms / 60000, count(*) FROM messages WHERE received_ms >= :since "
-            "GROUP BY received_ms / 60000",
-            since,
-        )
-    )
-    last = now // 60_000
-    mean_delay_ms = connection.execute(
-        text(
-            "SELECT avg(d.decided_ms - m.received_ms) FROM decisions d JOIN messages m "
-            "ON m.id = d.message WHERE d.decided_ms >= :since AND d.hops = 0"
-        ),
-        since,
-    ).scalar()
-    channels = _counts(connection, "messages", "channel", "received_ms", since)
-    resolved = connection.execute(
-        text("SELECT count(*) FROM outcomes WHERE kind = 'resolved' AND at_ms >= :since"), since
-    ).scalar()
-    return Flow(
-        channels=channels,
-        departments=_counts(connection, "decisions", "department", "decided_ms", since),
-        actions=_counts(connection, "decisions", "action", "decided_ms", since),
-        minutes=[(m, bars.get(m, 0)) for m in range(last - minutes + 1, last + 1)],
-        total=sum(channels.values()),
-        decided_after_ms=None if mean_delay_ms is None else int(mean_delay_ms),
-        resolved=int(resolved or 0),
-    )
-
-
-def _pairs(connection: Connection, sql: str, values: dict[str, int]) -> list[tuple[int, int]]:
-    return [(int(a), int(b)) for a, b in connection.execute(text(sql), values)]
-
-
-def _counts(
-    connection: Connection, table: str, column: str, when: str, since: dict[str, int]
-) -> dict[str, int]:
-    rows = connection.execute(
-        text(
-            f"SELECT {column}, count(*) FROM {table} WHERE {when} >= :since "
-            f"GROUP BY {column} ORDER BY count(*) DESC, {column}"
-        ),
-        since,
-    )
-    return {str(name): int(number) for name, number in rows}

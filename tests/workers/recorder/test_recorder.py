@@ -18,7 +18,7 @@ from tests.support.messages import NOW, message, policy
 from workers.recorder import rows as record_rows
 from workers.recorder.rows import GROUP, Rows, add_record
 from workers.recorder.sql import Fenced, RawRecord, write_records, write_rows
-from workers.store import dead_letters, ledger, queries
+from workers.store import dead_letters, ledger, queries, recent_traffic
 
 
 def _write(engine: Engine, *records: tuple[str, int, Record | bytes]) -> None:
@@ -59,7 +59,7 @@ def test_a_message_is_read_back_with_its_decision_and_outcomes(engine: Engine) -
     with engine.connect() as connection:
         recorded = queries.message(connection, original.id)
         assert queries.message(connection, "none") is None
-        flow = queries.flow(connection, now_ms=int(NOW.timestamp() * 1000))
+        flow = recent_traffic.read_flow(connection, now_ms=int(NOW.timestamp() * 1000))
     assert recorded is not None
     assert (recorded.message, recorded.decision) == (original, decided)
     assert [o.id for o in recorded.outcomes] == ["o1"]

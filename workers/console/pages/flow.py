@@ -16,7 +16,7 @@ from workers.console.pages.renderer import Renderer
 from workers.console.plot import minute_bars
 from workers.console.stage_lags import StageLags
 from workers.console.texts import Texts
-from workers.store import incidents, queries
+from workers.store import incidents, queries, recent_traffic
 
 _NEWEST_MESSAGES = 12
 """About as many as a screen shows below the counts."""
@@ -25,7 +25,7 @@ _NEWEST_MESSAGES = 12
 class _Traffic(NamedTuple):
     """The store's answers for the page, read together."""
 
-    flow: queries.Flow
+    flow: recent_traffic.Flow
     newest: list[queries.MessageLine]
     open_incidents: list[Incident]
 
@@ -64,7 +64,7 @@ class FlowPages:
 
 def _read_traffic(connection: Connection) -> _Traffic:
     return _Traffic(
-        flow=queries.flow(connection),
+        flow=recent_traffic.read_flow(connection),
         newest=queries.newest(connection, _NEWEST_MESSAGES),
         open_incidents=incidents.open_now(connection),
     )
