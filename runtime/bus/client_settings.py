@@ -13,11 +13,14 @@ from runtime.settings.structs import KafkaSettings
 BROKER_ERRORS = (KafkaError, OSError, TimeoutError)
 """An aiokafka client raises one of these while the broker is away. Start another client then."""
 
+_METADATA_REFRESH_MS = 5_000
+"""The age at which a client reads the brokers, topics and partitions again."""
+
 _LIBRDKAFKA_TIMES = {
     "reconnect.backoff.max.ms": 1_000,
     "socket.connection.setup.timeout.ms": 5_000,
     "socket.timeout.ms": 10_000,
-    "topic.metadata.refresh.interval.ms": 5_000,
+    "topic.metadata.refresh.interval.ms": _METADATA_REFRESH_MS,
 }
 """A client uses a broker within a second of its start, and gives up a silent broker after 10 s. An
 admin client asks the controller that it knows, until the brokers name another."""
@@ -39,9 +42,12 @@ def rdkafka_settings(kafka: KafkaSettings, **more: object) -> dict[str, object]:
 
 
 def aiokafka_settings(kafka: KafkaSettings) -> dict[str, object]:
-    """Return the address and the security of an aiokafka client."""
+    """Return the address, the security and the metadata's age of an aiokafka client."""
     security = kafka.security
-    options: dict[str, object] = {"bootstrap_servers": kafka.bootstrap}
+    options: dict[str, object] = {
+        "bootstrap_servers": kafka.bootstrap,
+        "metadata_max_age_ms": _METADATA_REFRESH_MS,
+    }
     protocol = security.get("security.protocol", "plaintext").upper()
     if protocol != "PLAINTEXT":
         options["security_protocol"] = protocol

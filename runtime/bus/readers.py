@@ -95,7 +95,6 @@ def create_reader(
         heartbeat_interval_ms=_HEARTBEAT_MS,
         rebalance_timeout_ms=_REBALANCE_MS,
         fetch_max_wait_ms=100,
-        metadata_max_age_ms=60_000,
         request_timeout_ms=_REQUEST_MS,
         max_partition_fetch_bytes=fetch_bytes,
     )
