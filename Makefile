@@ -25,7 +25,7 @@ demo: $(VENV)/run.stamp  ## the same in var-demo, with invented traffic and an o
 	$(BIN)/santral up --demo $(ARGS)
 
 jars: $(VENV)/run.stamp  ## fetch Apache Kafka's pinned jars
-	$(BIN)/python -m cli.up.kafka "$(JARS)"
+	$(BIN)/python -m cli.up.kafka_jars "$(JARS)"
 
 lint: $(VENV)/test.stamp  ## ruff, mypy, import contracts
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -35,7 +35,7 @@ lint: $(VENV)/test.stamp  ## ruff, mypy, import contracts
 test: $(VENV)/test.stamp  ## lint and every test
 	sh deploy/test_tools.sh
 	$(MAKE) lint
-	$(BIN)/python -m cli.up.kafka "$(JARS)"
+	$(BIN)/python -m cli.up.kafka_jars "$(JARS)"
 	$(BIN)/python -m pytest -m "not server and not certify" -n 2 $(ARGS) || [ $$? = 5 -a -n "$(ARGS)" ]
 	$(BIN)/python -m pytest -m "server and not alone and not certify" -n 2 --dist loadgroup $(ARGS) || [ $$? = 5 -a -n "$(ARGS)" ]
 	$(BIN)/python -m pytest -m "server and alone and not certify" $(ARGS) || [ $$? = 5 -a -n "$(ARGS)" ]
@@ -45,7 +45,7 @@ test-fast: $(VENV)/test.stamp  ## every test that needs no server: under a minut
 	$(BIN)/python -m pytest -m "not server and not slow and not certify" --hypothesis-profile=fast -n 2 $(ARGS)
 
 bench: $(VENV)/test.stamp  ## measure, side by side, on real Kafka
-	$(BIN)/python -m cli.up.kafka "$(JARS)"
+	$(BIN)/python -m cli.up.kafka_jars "$(JARS)"
 	$(BIN)/python -m bench $(ARGS)
 
 quality: $(VENV)/test.stamp  ## judge models and languages: make quality ARGS="data.jsonl:department"
@@ -56,12 +56,12 @@ incidents: $(VENV)/test.stamp  ## what the watch finds in simulated months
 
 # Minutes a test: clusters, outages, large backlogs. Run it before a release, not on each change.
 certify: $(VENV)/test.stamp  ## the long proofs that `make test` leaves out, and then `make chaos`
-	$(BIN)/python -m cli.up.kafka "$(JARS)"
+	$(BIN)/python -m cli.up.kafka_jars "$(JARS)"
 	$(BIN)/python -m pytest -m certify $(ARGS)
 	$(MAKE) chaos
 
 chaos: $(VENV)/test.stamp  ## the long chaos run: a million messages
-	$(BIN)/python -m cli.up.kafka "$(JARS)"
+	$(BIN)/python -m cli.up.kafka_jars "$(JARS)"
 	SANTRAL_CHAOS_MESSAGES=1000000 SANTRAL_CHAOS_PAUSE_S=20 $(BIN)/python -m pytest tests/chaos/test_chaos.py -m chaos $(ARGS)
 
 requirements: pyproject.toml  ## pin anew what pyproject.toml asks for

@@ -7,12 +7,18 @@ JSON object on standard output, sentences on standard error, and an HTML page.
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 import msgspec
 
-from cli.context import load_running_settings, print_note, progress_bar
+from cli.context import (
+    load_running_settings,
+    models_option,
+    print_note,
+    progress_bar,
+    rules_option,
+)
 from schemas.errors import ConfigError, Problem, Unavailable
 
 if TYPE_CHECKING:
@@ -22,20 +28,16 @@ _ZONE = timezone(timedelta(hours=3), "Europe/Istanbul")
 """Turkey keeps one time all year since 2016."""
 
 
+class Limits(TypedDict):
+    """The limits in percent that a report must keep; None limits nothing."""
+
+    max_change: float | None
+    min_accuracy: float | None
+
+
 @click.command()
-@click.option(
-    "--rules",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder of *.toml rules to try; without it those of the settings.",
-)
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A model to try, once a task; without it those of the settings.",
-)
+@rules_option("A folder of *.toml rules to try; without it those of the settings.")
+@models_option("A model to try, once a task; without it those of the settings.")
 @click.option(
     "--since", help="Count messages from then on: a day (2026-11-01), a time, or 7d, 12h."
 )
@@ -63,8 +65,7 @@ def backtest(
     models: tuple[Path, ...],
     since: str | None,
     page: Path | None,
-    max_change: float | None,
-    min_accuracy: float | None,
+    **limits: Unpack[Limits],
 ) -> None:
     """Decide recorded messages again with other rules or models, and tell what would change.
 
@@ -81,7 +82,7 @@ def backtest(
         page.write_text(backtest_page.page(encoded), "utf-8")
         print_note(f"written to {page}")
     click.echo(encoded.decode())
-    failures = _failures(report, max_change, min_accuracy)
+    failures = _failures(report, limits)
     for failure in failures:
         print_note(f"too much: {failure}")
     if failures:
@@ -136,8 +137,9 @@ def _print_summary(report: "Report") -> None:
     print_note(f"{before:.0f} -> {after:.0f} microseconds a message")
 
 
-def _failures(report: "Report", max_change: float | None, min_accuracy: float | None) -> list[str]:
-    """Return a sentence for each limit, in percent, that the report breaks."""
+def _failures(report: "Report", limits: Limits) -> list[str]:
+    """Return a sentence for each limit that the report breaks."""
+    max_change, min_accuracy = limits["max_change"], limits["min_accuracy"]
     failures = []
     if max_change is not None and 100 * report.changed_share > max_change:
         failures.append(f"{100 * report.changed_share:.1f} % would change, at most {max_change:g}")

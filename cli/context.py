@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -94,6 +95,18 @@ def door_token(settings: Settings, *, reading: bool = False) -> str:
             "started"
         )
     return token
+
+
+def rules_option(text: str) -> Callable[[Command], Command]:
+    """Return the option --rules with this help, which a command gets as `rules`."""
+    folder = click.Path(exists=True, file_okay=False, path_type=Path)
+    return click.option("--rules", type=folder, help=text)
+
+
+def models_option(text: str) -> Callable[[Command], Command]:
+    """Return the option --model with this help, which a command gets as the tuple `models`."""
+    file = click.Path(exists=True, dir_okay=False, path_type=Path)
+    return click.option("--model", "models", multiple=True, metavar="FILE", type=file, help=text)
 
 
 def personal_option(command: Command) -> Command:

@@ -12,17 +12,16 @@ from cli import (
     backtest,
     check,
     dead,
-    decide,
     imports,
     ledger,
     messages,
     models,
-    parse,
     stages,
     store,
     topics,
 )
 from cli.demo import command as demo
+from cli.offline import decide, parse
 from cli.up import command as up
 from schemas.errors import ConfigError, SantralError
 

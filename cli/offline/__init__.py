@@ -1,6 +1,6 @@
-"""Channels and the router without a broker, for `santral parse`, `decide` and `explain`.
+"""The commands `santral parse`, `decide` and `explain`, which need no broker.
 
-It takes captured files, lines of JSON or a text. It returns the Message that a channel makes of
-them (trial.py), and the Decision that the router makes on it (decisions.py), both with the code of
-the stages. Read decisions.py first.
+They take captured files, lines of JSON or a text. They print the Message that a channel makes of
+them (parse.py, trial.py), or the Decision that the router makes on it (decide.py, decisions.py),
+both with the code of the stages. Read decide.py first.
 """

@@ -23,7 +23,8 @@ import msgspec
 
 from cli.up.access import Access, make_access
 from cli.up.child import Child, bind_to_parent, describe_ending, end, is_alive, is_ready
-from cli.up.kafka import Broker, Shown, fetch
+from cli.up.kafka import Broker
+from cli.up.kafka_jars import DownloadProgress, fetch
 from cli.up.ports import Choice, choose_ports, free_port
 from cli.up.valkey import valkey as valkey_child
 from runtime.clock import SystemClock
@@ -111,7 +112,7 @@ class Supervisor:
         local, home = self._settings.local, self._home
         ports = choose_ports(self._settings, self._ports)
         jars = Path(os.environ.get("SANTRAL_JARS") or home / "kafka" / "jars").absolute()
-        await asyncio.to_thread(fetch, jars, Shown(sys.stdout))
+        await asyncio.to_thread(fetch, jars, DownloadProgress(sys.stdout))
         broker = Broker(home / "kafka", jars, ports.kafka, ports.controller, local.kafka_heap_mb)
         await asyncio.to_thread(broker.prepare)
         valkey = valkey_child(home, ports.redis)

@@ -78,7 +78,7 @@ def test_blank_lines_and_comments_do_not_hide_that_files_share_lines() -> None:
 
 def test_imports_are_not_shared_lines() -> None:
     names = "".join(f"    name_{number},\n" for number in range(7))
-    sources = dict.fromkeys(("a.py", "b.py"), f"from ingest.webhook import (\n{names})\n")
+    sources = dict.fromkeys(("a.py", "b.py"), f"from vendor import (\n{names})\n")
     assert repeat_count(sources) == 0
     assert repeat_count(sources, by_shape=True) == 0
 

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from cli.up import kafka as kafka_local
+from cli.up.kafka import Broker
 from cli.up.ports import free_port
 from router.membership import GROUP, INPUTS
 from router.run import Router
@@ -47,7 +47,7 @@ class LateBroker:
 
     def __init__(self) -> None:
         self._home = Path(tempfile.mkdtemp(prefix="broker-"))
-        self._broker = kafka_local.Broker(self._home / "kafka", JARS, free_port(), free_port())
+        self._broker = Broker(self._home / "kafka", JARS, free_port(), free_port())
         self._broker.prepare()
         self._process: subprocess.Popen[bytes] | None = None
         self.settings = msgspec.structs.replace(

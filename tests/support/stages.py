@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import msgspec
 
-from cli.up import kafka as kafka_local
+from cli.up.kafka import Broker
 from cli.up.ports import free_port
 from ingest import run as ingest_run
 from runtime.clock import SystemClock
@@ -49,7 +49,7 @@ class Servers:
     """Kafka, PostgreSQL and Valkey at known addresses, which start when a test says so."""
 
     def __init__(self, home: Path) -> None:
-        self._broker = kafka_local.Broker(home / "kafka", JARS, free_port(), free_port())
+        self._broker = Broker(home / "kafka", JARS, free_port(), free_port())
         self._postgres, self._redis_port = Postgres(), free_port()
         self._valkey = contextlib.ExitStack()
         self._kafka: subprocess.Popen[bytes] | None = None

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from msgspec.structs import replace as replace_struct
 
-from cli.up import kafka as kafka_local
+from cli.up import kafka_jars
 from cli.up.ports import choose_ports, free_port
 from runtime.settings.structs import DoorSettings, Settings
 from schemas.errors import Unavailable
@@ -167,27 +167,27 @@ def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
 def test_a_damaged_jar_is_fetched_again_and_one_that_stays_damaged_is_reported(
     tmp_path: Path,
 ) -> None:
-    jar = min(kafka_local.pins(), key=lambda j: j.size)
+    jar = min(kafka_jars.pins(), key=lambda j: j.size)
     good = (JARS / jar.name).read_bytes()
     assert sha256(good).hexdigest() == jar.digest
-    for other in kafka_local.pins():
+    for other in kafka_jars.pins():
         (tmp_path / other.name).symlink_to(JARS / other.name)
     (tmp_path / jar.name).unlink()
     (tmp_path / jar.name).write_bytes(good[:-1])
     missing: list[int] = []
-    kafka_local.fetch(tmp_path, lambda done, of: missing.append(of - done))
+    kafka_jars.fetch(tmp_path, lambda done, of: missing.append(of - done))
     assert (tmp_path / jar.name).read_bytes() == good
     assert missing == [jar.size, 0], "only the damaged one is fetched"
     other_pin = replace(jar, digest="0" * 64)
     with pytest.raises(Unavailable, match="came damaged, twice"):
-        kafka_local.fetch(tmp_path, lambda *_: None, [other_pin])
+        kafka_jars.fetch(tmp_path, lambda *_: None, [other_pin])
 
 
 def test_the_download_is_one_line_on_a_terminal_and_four_elsewhere() -> None:
     for terminal, lines in ((True, 1), (False, 5)):
         out = io.StringIO()
         out.isatty = lambda terminal=terminal: terminal  # type: ignore[method-assign,misc]
-        shown = kafka_local.Shown(out)
+        shown = kafka_jars.DownloadProgress(out)
         for done in range(47):
             shown(done * 10**6, 46 * 10**6)
         assert out.getvalue().count("\n") == lines
@@ -201,7 +201,7 @@ def test_without_a_network_the_first_start_says_so(
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
     with pytest.raises(Unavailable, match="needs the network"):
-        kafka_local.fetch(tmp_path, lambda *_: None)
+        kafka_jars.fetch(tmp_path, lambda *_: None)
 
 
 def test_no_free_port_is_one_that_outgoing_connections_get() -> None:

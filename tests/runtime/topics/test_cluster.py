@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from cli.up import kafka as kafka_local
+from cli.up.kafka import Broker
 from cli.up.ports import free_port
 from runtime.bus.backlog import Backlog
 from runtime.bus.client_settings import rdkafka_settings
@@ -126,7 +126,7 @@ listener.name.sasl_plaintext.plain.sasl.jaas.config=\\
 
 
 @dataclass(frozen=True)
-class Secured(kafka_local.Broker):
+class Secured(Broker):
     """A broker that wants a name and a password."""
 
     def _properties(self) -> str:
@@ -137,7 +137,7 @@ class Secured(kafka_local.Broker):
 def test_a_stage_that_waited_for_kafka_checks_its_topics_once_kafka_is_there(
     tmp_path: Path,
 ) -> None:
-    server = kafka_local.Broker(tmp_path / "kafka", JARS, free_port(), free_port())
+    server = Broker(tmp_path / "kafka", JARS, free_port(), free_port())
     server.prepare()
     settings = Settings(home=str(tmp_path), kafka=KafkaSettings(bootstrap=server.bootstrap))
     stage = start_on_broker(settings, "workers", "--only", "desk", **stage_tokens())

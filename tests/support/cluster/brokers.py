@@ -16,7 +16,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from cli.up import kafka as kafka_local
+from cli.up.kafka import Broker, new_cluster_id, silent_logger
 from cli.up.ports import free_port
 from tests.support.paths import JARS
 from tests.support.waiting import wait
@@ -38,7 +38,7 @@ _REPLICATED = {
 
 
 @dataclass(frozen=True)
-class Node(kafka_local.Broker):
+class Node(Broker):
     """One broker and controller of several; `voters` names all of them."""
 
     number: int = 1
@@ -56,7 +56,7 @@ class Node(kafka_local.Broker):
         meta = self.home / "data" / "meta.properties"
         lines = [line for line in meta.read_text().splitlines() if ".id=" not in line]
         lines += [line for line in meta.read_text().splitlines() if line.startswith("cluster.id=")]
-        directory = kafka_local._cluster_id()
+        directory = new_cluster_id()
         lines += [f"node.id={self.number}", f"directory.id={directory}"]
         meta.write_text("\n".join(lines) + "\n")
 
@@ -233,7 +233,7 @@ class Brokers:
 _QUIET: dict[str, Any] = {
     "socket.timeout.ms": 5000,
     "log_level": 0,
-    "logger": kafka_local._silent(),
+    "logger": silent_logger(),
 }
 _PROBE = "probe"
 _COMMIT_S = 4.0

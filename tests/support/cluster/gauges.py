@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from cli.up import kafka as kafka_local
+from cli.up.kafka import silent_logger
 from runtime.store import engine
 from schemas.routing.departments import DEFAULT
 from schemas.topics import queue_topics
@@ -84,7 +84,7 @@ class Gauges:
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
                 "log_level": 0,
-                "logger": kafka_local._silent(),
+                "logger": silent_logger(),
             }
         )
         consumer.assign([TopicPartition(name, 0, 0) for name in queue_topics(DEFAULT)])

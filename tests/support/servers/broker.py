@@ -14,7 +14,7 @@ import psutil
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from cli.up import kafka as kafka_local
+from cli.up.kafka import Broker
 from cli.up.ports import free_port
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.bus.readers import read_to_end
@@ -42,7 +42,7 @@ class SharedBroker:
 
     def __init__(self) -> None:
         self._home = Path(tempfile.mkdtemp(prefix="broker-"))
-        self._node: kafka_local.Broker | None = None
+        self._node: Broker | None = None
         self._count = 0
 
     def fresh(self) -> Settings:
@@ -73,7 +73,7 @@ class SharedBroker:
 
     def _start(self) -> None:
         home = self._home / f"kafka{self._count}"
-        self._node = kafka_local.Broker(home, JARS, free_port(), free_port())
+        self._node = Broker(home, JARS, free_port(), free_port())
         self._node.prepare()
         process = subprocess.Popen(
             self._node.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

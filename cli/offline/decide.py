@@ -14,9 +14,11 @@ from cli.context import (
     check_id,
     check_personal,
     load_settings,
+    models_option,
     open_store,
     personal_option,
     print_record,
+    rules_option,
 )
 from schemas.errors import Unavailable
 from schemas.text.masking import mask_decision
@@ -24,19 +26,8 @@ from schemas.text.masking import mask_decision
 
 @click.command()
 @click.argument("file", default="-", type=click.File("rb"))
-@click.option(
-    "--model",
-    "models",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A model of `santral train`; may be given once a task.",
-)
-@click.option(
-    "--rules",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A pack's folder instead of the configured one.",
-)
+@models_option("A model of `santral train`; may be given once a task.")
+@rules_option("A pack's folder instead of the configured one.")
 @click.pass_context
 def decide(
     ctx: click.Context, file: BinaryIO, models: tuple[Path, ...], rules: Path | None
