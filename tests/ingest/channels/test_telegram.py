@@ -1,6 +1,5 @@
 """Telegram Bot API: what updates hold, the poll's offset, files."""
 
-import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -10,12 +9,12 @@ import pytest
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.telegram import Telegram
 from ingest.channels.telegram.account import Account
-from ingest.source import SourceContext
 from runtime.http.public_client import PublicClient
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
 from tests.support.messages import MemoryCursors
 from tests.support.servers.vendor import Vendor
+from tests.support.source_contexts import source_context
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 TOKEN = "123456:AAbbccddeeffgg"
@@ -306,13 +305,9 @@ async def test_an_update_is_confirmed_only_after_it_is_safe(vendor: Vendor) -> N
             raise Retry(1, "Kafka is away")
         taken.append(text)
 
-    tools = SourceContext(
-        now=lambda: NOW,
-        pause=asyncio.sleep,
-        warn=lambda *_a, **_k: None,
-        report_pass=lambda _s: None,
+    source = Telegram().source(
+        "a", Account(token=TOKEN, api=vendor.url, poll=True), source_context(NOW)
     )
-    source = Telegram().source("a", Account(token=TOKEN, api=vendor.url, poll=True), tools)
     with pytest.raises(Retry, match="Kafka is away"):
         await source.run(accept, MemoryCursors())
     with pytest.raises(Retry, match="Too Many Requests") as later:
@@ -337,13 +332,9 @@ async def test_an_update_without_a_number_becomes_a_dead_letter(vendor: Vendor) 
     async def accept(delivery: Delivery) -> None:
         deliveries.append(delivery)
 
-    context = SourceContext(
-        now=lambda: NOW,
-        pause=asyncio.sleep,
-        warn=lambda *_words, **_fields: None,
-        report_pass=lambda _source: None,
+    source = Telegram().source(
+        "a", Account(token=TOKEN, api=vendor.url, poll=True), source_context(NOW)
     )
-    source = Telegram().source("a", Account(token=TOKEN, api=vendor.url, poll=True), context)
     with pytest.raises(Retry, match="without a number"):
         await source.run(accept, MemoryCursors())
 
