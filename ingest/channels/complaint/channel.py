@@ -58,6 +58,8 @@ class Complaint:
         settings = context.settings or Account()
         archived = archived_item(delivery.raw)
         entry = decode_json(ComplaintEntry, archived.item)
+        if not entry.id:
+            raise Rejected("json.invalid", "an entry without its id")
         if not _has_keyword(entry, settings.keywords):
             raise Rejected("delivery.ignored", "none of the keywords")
         author = entry.author_id or entry.author

@@ -1,14 +1,12 @@
 """Makes the items of a feed or a JSON body, each with its version. Pure."""
 
-import hashlib
-
 import msgspec
 
 from ingest.channels.complaint.account import Account
-from ingest.channels.complaint.json_list import JsonObject, list_entries
+from ingest.channels.complaint.json_list import JsonValue, list_entries
 from ingest.parsing.complaint_feed import ComplaintEntry, parse_feed
 from ingest.parsing.json_values import decode_json, parse_time
-from ingest.sources.polling import ArchivedItem, PolledItem, content_hash
+from ingest.sources.polling import ArchivedItem, PolledItem, content_hash, unreadable_item
 from ingest.webhook import WebhookResult
 from schemas.errors import Rejected
 
@@ -28,11 +26,10 @@ def split_body(body: bytes, settings: Account) -> WebhookResult:
     )
 
 
-def make_item(entry: ComplaintEntry | JsonObject) -> PolledItem:
-    """Return the item of an entry; an object without an id gets the hash of its bytes."""
-    if isinstance(entry, dict):
-        raw = msgspec.json.encode(entry)
-        return PolledItem(id=hashlib.sha256(raw).hexdigest(), raw=raw)
+def make_item(entry: ComplaintEntry | JsonValue) -> PolledItem:
+    """Return the item of an entry, or of a value that is not an entry."""
+    if not isinstance(entry, ComplaintEntry):
+        return unreadable_item(msgspec.json.encode(entry))
     return PolledItem(
         id=entry.id,
         raw=msgspec.json.encode(entry),

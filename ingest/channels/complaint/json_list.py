@@ -7,23 +7,23 @@ from ingest.parsing.json_values import decode_json
 from ingest.sources.polling import star_rating
 from schemas.errors import Rejected
 
-JsonObject = dict[str, object]
+JsonValue = dict[str, object] | list[object] | str | float | bool
 
 _USUAL_LISTS = ("items", "data", "complaints", "results", "content")
 """Names under which sites put their list, where the settings name no path."""
 
 
-def list_entries(body: bytes, settings: Account) -> list[ComplaintEntry | JsonObject]:
+def list_entries(body: bytes, settings: Account) -> list[ComplaintEntry | JsonValue]:
     """Return the entries of a JSON body; raise Rejected without a list.
 
-    An item without an id is returned as it is, so that it becomes a dead letter.
+    An item that is not an object, or has no id, is returned as it is: it becomes a dead letter.
     """
     content = decode_json(object, body)
     path = settings.fields.items
     items = value_at(content, path) if path else _find_list(content)
     if not isinstance(items, list):
         raise Rejected("json.invalid", f"no list at {path!r}")
-    return [_build_entry(item, settings) or item for item in items if isinstance(item, dict)]
+    return [_build_entry(item, settings) or item for item in items if item is not None]
 
 
 def value_at(value: object, path: str) -> object:
@@ -46,7 +46,7 @@ def _find_list(content: object) -> object:
     return next((value for value in values if isinstance(value, list)), [content])
 
 
-def _build_entry(item: JsonObject, settings: Account) -> ComplaintEntry | None:
+def _build_entry(item: object, settings: Account) -> ComplaintEntry | None:
     """Return the entry in an item, or None without an id."""
     paths = settings.fields
     native_id = _text_at(item, paths.id)
@@ -69,7 +69,7 @@ def _build_entry(item: JsonObject, settings: Account) -> ComplaintEntry | None:
     )
 
 
-def _text_at(item: JsonObject, path: str) -> str:
+def _text_at(item: object, path: str) -> str:
     """Return the text at a path; empty for an object, a list, or nothing."""
     value = value_at(item, path) if path else None
     text = "" if value is None or isinstance(value, dict | list) else str(value)

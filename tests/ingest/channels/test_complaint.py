@@ -328,3 +328,14 @@ def test_a_guid_of_several_links_is_that_of_each() -> None:
     messages = [_parse(raw) for raw in Complaint().take(feed).deliveries]
     assert len({message.native_id for message in messages}) == 2
     assert all(message.event is None for message in messages)
+
+
+def test_each_value_that_is_not_an_entry_becomes_a_dead_letter() -> None:
+    body = json.dumps({"items": ["ilk", "ikinci", 7, None, {"id": ""}, item("1")]}).encode()
+    *unreadable, readable = Complaint().take(body).deliveries
+    assert _parse(readable).native_id == "1"
+    assert len(set(unreadable)) == 4
+    for raw in unreadable:
+        with pytest.raises(Rejected) as error:
+            _parse(raw)
+        assert error.value.code == "json.invalid"
