@@ -22,3 +22,9 @@ SendTimeout = Annotated[
 ApiAddress = Annotated[str, Meta(description="The address of the vendor's API.")]
 
 TokenAddress = Annotated[str, Meta(description="The address where the vendor gives tokens.")]
+
+PlayPackage = Annotated[str, Meta(description="The app's package name.")]
+
+ServiceAccountMail = Annotated[str, Meta(description="The mail address of the service account.")]
+
+ServiceAccountKey = Annotated[str, Meta(description="The private key of the service account, PEM.")]

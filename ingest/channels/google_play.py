@@ -8,7 +8,7 @@ Source: developers.google.com, androidpublisher v3, reviews; OAuth 2.0 for servi
 import functools
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
+from typing import Literal
 
 import jwt
 import msgspec
@@ -28,7 +28,15 @@ from ingest.sources.polling import (
     identify_version,
     star_rating,
 )
-from schemas.account_fields import ApiAddress, Brand, PollInterval, TokenAddress
+from schemas.account_fields import (
+    ApiAddress,
+    Brand,
+    PlayPackage,
+    PollInterval,
+    ServiceAccountKey,
+    ServiceAccountMail,
+    TokenAddress,
+)
 from schemas.base import Record
 from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
@@ -43,13 +51,9 @@ class Account(Record, frozen=True, kw_only=True):
     """One app and a service account."""
 
     brand: Brand = ""
-    package: Annotated[str, msgspec.Meta(description="The app's package name.")] = ""
-    client_email: Annotated[
-        str, msgspec.Meta(description="The mail address of the service account.")
-    ] = ""
-    private_key: Annotated[
-        str, msgspec.Meta(description="The private key of the service account, PEM.")
-    ] = ""
+    package: PlayPackage = ""
+    client_email: ServiceAccountMail = ""
+    private_key: ServiceAccountKey = ""
     api: ApiAddress = "https://androidpublisher.googleapis.com"
     token_url: TokenAddress = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
     poll: PollInterval = timedelta(minutes=10)

@@ -5,11 +5,15 @@ Source: developers.google.com, androidpublisher v3, reviews.reply; OAuth 2.0 for
 """
 
 from datetime import UTC, datetime
-from typing import Annotated
 
-import msgspec
-
-from schemas.account_fields import ApiAddress, SendTimeout, TokenAddress
+from schemas.account_fields import (
+    ApiAddress,
+    PlayPackage,
+    SendTimeout,
+    ServiceAccountKey,
+    ServiceAccountMail,
+    TokenAddress,
+)
 from schemas.base import Record
 from schemas.outcome import Reply
 from workers.actions.http import error_for_account, post, require_target
@@ -26,13 +30,9 @@ _TOKEN_LIFE_S = 3600
 class GooglePlayReplyAccount(Record, frozen=True, kw_only=True):
     """The service account that answers."""
 
-    package: Annotated[str, msgspec.Meta(description="The app's package name.")] = ""
-    client_email: Annotated[
-        str, msgspec.Meta(description="The mail address of the service account.")
-    ] = ""
-    private_key: Annotated[
-        str, msgspec.Meta(description="The private key of the service account, PEM.")
-    ] = ""
+    package: PlayPackage = ""
+    client_email: ServiceAccountMail = ""
+    private_key: ServiceAccountKey = ""
     api: ApiAddress = "https://androidpublisher.googleapis.com"
     token_url: TokenAddress = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
     timeout_s: SendTimeout = 30
