@@ -79,7 +79,7 @@ def test_every_action_has_its_places_here() -> None:
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-async def test_what_strangers_wrote_changes_no_request_but_in_its_own_place(
+async def test_a_strangers_words_change_only_their_own_field_of_a_request(
     name: str, anything: Anything
 ) -> None:
     action, shapes, names = ACTIONS[name], [], set()

@@ -42,9 +42,7 @@ def test_every_block_says_its_language() -> None:
 
 
 @pytest.mark.parametrize("example", examples("toml", "json", "csv"), ids=lambda e: e.location)
-def test_what_is_written_into_a_file_is_what_the_program_reads(
-    example: Example, tmp_path: Path
-) -> None:
+def test_the_program_reads_the_files_of_the_examples(example: Example, tmp_path: Path) -> None:
     path = tmp_path / f"example.{example.kind}"
     path.write_text(example.text + "\n")
     if example.kind == "json":
@@ -100,7 +98,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("example", examples("sh"), ids=lambda e: e.location)
-def test_what_is_typed_into_a_shell_runs(example: Example, road: LocalProfile, desk: Path) -> None:
+def test_the_shell_examples_run(example: Example, road: LocalProfile, desk: Path) -> None:
     for program in ("bash", "curl", "jq"):
         require_program(shutil.which(program), program)
     path = f"{Path(sys.executable).parent}:{road.environ['PATH']}"

@@ -32,11 +32,13 @@ def _in_a_thread() -> Vendor:
 
 
 @pytest.mark.parametrize("function", [_starts_one_itself, _by_a_helper, _by_a_class, start_broker])
-def test_what_starts_a_process_needs_a_server(function: object) -> None:
+def test_a_function_that_starts_a_process_needs_a_server(function: object) -> None:
     assert tiers.starts_server(function)
 
 
-@pytest.mark.parametrize("function", [_in_a_thread, test_what_starts_a_process_needs_a_server])
+@pytest.mark.parametrize(
+    "function", [_in_a_thread, test_a_function_that_starts_a_process_needs_a_server]
+)
 def test_threads_and_pure_code_need_none(function: object) -> None:
     assert not tiers.starts_server(function)
 

@@ -118,7 +118,7 @@ def test_every_topic_is_named_once_and_has_a_version() -> None:
     assert all(name.endswith(".v1") for name in names)
 
 
-def test_what_is_published_is_what_the_structs_say() -> None:
+def test_the_published_schemas_agree_with_the_structs() -> None:
     for name, text in publish.files().items():
         path = publish.PUBLISHED / name
         assert path.read_text() == text, f"{name} is old: run `python -m schemas.publish`"

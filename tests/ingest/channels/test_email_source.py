@@ -245,7 +245,7 @@ async def test_one_missing_mailbox_holds_no_other_up(box: Box) -> None:
     assert any("Yok" in t for t in box.lines)
 
 
-async def test_a_wrong_password_and_a_missing_mailbox_are_told(box: Box) -> None:
+async def test_a_wrong_password_and_a_missing_mailbox_are_named(box: Box) -> None:
     for more, word in (
         ({"password": 'w"rong\\'}, "login"),
         ({"mailboxes": ("Yok",)}, "mailbox 'Yok'"),

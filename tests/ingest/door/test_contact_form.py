@@ -131,7 +131,7 @@ async def test_a_form_is_taken_and_the_receipt_says_what_comes_next(
     ],
     ids=["no address", "bad mail", "bad number", "hidden field", "false stamp", "old page"],
 )
-async def test_what_can_not_be_taken_is_shown_again_with_all_that_was_typed(
+async def test_a_refused_form_comes_back_with_all_that_was_typed(
     client: httpx2.AsyncClient, visitors: Visitors, fields: dict[str, str], says: str
 ) -> None:
     entries = {"name": "Ayşe & Can", "subject": "Fatura"}

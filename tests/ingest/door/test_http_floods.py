@@ -158,7 +158,7 @@ async def test_headers_over_the_limit_are_431(
     [b"0\r\nX-A: " + b"a" * 300_000, b"0\r\n" + b"X-A: 1\r\n" * 50_000, b"1;" + b"a" * 300_000],
     ids=["a long trailer", "many trailers", "a chunk's extension"],
 )
-async def test_what_stands_around_a_body_is_limited_as_the_head_is(
+async def test_the_frame_of_a_body_has_the_limits_of_the_head(
     tmp_path: Path, callers: OpenConnections, more: bytes
 ) -> None:
     async with open_door(tmp_path) as door:

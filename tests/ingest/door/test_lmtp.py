@@ -149,7 +149,7 @@ async def test_with_kafka_away_the_mail_stays_with_the_server_in_front(kafka: Se
     assert len({m.id for m in await read_messages(kafka, "a", "b")}) == 2
 
 
-async def test_who_leaves_before_the_answer_loses_nothing(kafka: Settings) -> None:
+async def test_a_caller_that_leaves_before_the_answer_loses_nothing(kafka: Settings) -> None:
     async with opened(kafka) as port:
 
         def leave() -> None:

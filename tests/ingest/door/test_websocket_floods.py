@@ -78,7 +78,7 @@ async def test_a_chat_of_too_many_frames_is_ended(tmp_path: Path, flood: Flood) 
             await _speak(again)
 
 
-async def test_a_chat_below_the_limit_goes_on(tmp_path: Path) -> None:
+async def test_a_chat_below_the_limit_continues(tmp_path: Path) -> None:
     async with (
         open_door(tmp_path, limits=LimitsSettings(chat_frames=FRAMES)) as door,
         connect(door.replace("http", "ws", 1) + "/v1/chat") as socket,

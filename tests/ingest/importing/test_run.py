@@ -84,7 +84,7 @@ def test_rows_that_are_none_and_ids_of_two_files_spoil_nothing(tmp_path: Path) -
         list(read_entries(bad, "csv"))
 
 
-def test_mailboxes_and_lines_are_read_and_others_are_told(tmp_path: Path) -> None:
+def test_mailboxes_and_lines_are_read_and_other_files_are_named(tmp_path: Path) -> None:
     box = _mbox(tmp_path / "eski", "1", "2")
     assert kind_of(box) == "mbox"
     assert [e.channel for e in read_entries(box, "mbox")] == ["email", "email"]
@@ -148,7 +148,7 @@ def test_mails_need_no_blank_line_between_them(tmp_path: Path) -> None:
     assert second.startswith(b"Subject: b\n\n")
 
 
-def test_a_file_that_is_no_mbox_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_mailbox_is_named(tmp_path: Path) -> None:
     path = tmp_path / "posta.mbox"
     path.write_bytes(b"Subject: Kargo\n\nFrom the beginning nothing worked in 2026.\n")
     with pytest.raises(Unavailable, match="not an mbox"):

@@ -51,7 +51,7 @@ def _serves(vendor: Vendor, number: str, data: bytes, status: int = 200) -> None
     vendor.says(f"/datei{number}", data, status=status)
 
 
-async def test_each_file_stands_in_its_place_with_its_type_and_hash(
+async def test_each_file_has_its_index_its_type_and_its_hash(
     vendor: Vendor, web: PublicClient
 ) -> None:
     _serves(vendor, "1", b"%PDF-1.7 x")
@@ -69,7 +69,7 @@ async def test_each_file_stands_in_its_place_with_its_type_and_hash(
     assert {a.type for a in complete} == {"application/pdf", "image/png"}
 
 
-async def test_what_may_come_is_waited_for_and_in_the_end_said(
+async def test_a_file_that_may_still_come_is_awaited_and_in_the_end_refused(
     vendor: Vendor, web: PublicClient
 ) -> None:
     _serves(vendor, "1", b"busy", status=503)

@@ -43,7 +43,7 @@ def _entries(disk: DiskSpool) -> list[tuple[Path, WaitingDelivery, bytes]]:
     return [(path, *entry) for path, entry in entries if entry is not None]
 
 
-def test_what_was_put_is_there_in_its_order_after_a_restart(tmp_path: Path) -> None:
+def test_deliveries_keep_their_order_over_a_restart(tmp_path: Path) -> None:
     disk = DiskSpool(tmp_path / "pending")
     for number in (3, 1, 2):
         disk.put(_waiting(number), b"raw\n\x00\xff" + bytes([number]))
@@ -67,7 +67,7 @@ def test_a_damaged_entry_stays_and_holds_no_other_up(tmp_path: Path) -> None:
     assert disk.count() == 2
 
 
-def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Unavailable, match="can't be written"):
         DiskSpool(tmp_path / "file").put(_waiting(), b"x")

@@ -57,7 +57,7 @@ async def test_a_large_file_is_sent_in_pieces(clamd: Clamd) -> None:
     assert scanned.attachments[0].refused
 
 
-async def test_what_is_too_large_for_it_goes_on_and_says_so(clamd: Clamd) -> None:
+async def test_a_file_too_large_for_the_scanner_passes_and_says_so(clamd: Clamd) -> None:
     mail = _mail(b"a" * 5_300_000)
     scanned, files = await _scanner(clamd.port, max_file=5_000_000).scan(*mail)
     assert len(files) == 1
@@ -72,7 +72,7 @@ async def test_a_scanner_that_is_away_lets_the_delivery_wait_unless_told_otherwi
     assert (files, scanned.repaired[-1]) == ((b"one",), "attachment.unscanned")
 
 
-async def test_without_an_address_nothing_is_asked() -> None:
+async def test_without_an_address_no_scanner_is_called() -> None:
     scanned, files = await Scanner(ScanSettings()).scan(*_mail(b"one", Clamd.SIGNATURE))
     assert len(files) == 2
     assert scanned.repaired == _mail(b"one", Clamd.SIGNATURE)[0].repaired

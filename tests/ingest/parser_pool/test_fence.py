@@ -61,7 +61,7 @@ def test_work_that_waits_for_ever_is_given_up() -> None:
         run_fenced(waits, Limit(cpu_s=0.05, memory_bytes=0))
 
 
-def test_what_the_work_gives_comes_back_whole() -> None:
+def test_the_result_of_the_work_comes_back_complete() -> None:
     lines = ["ı" * 1_000_000, ""]
     assert run_fenced(lambda: lines, TIGHT) == lines
 

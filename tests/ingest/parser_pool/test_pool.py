@@ -68,9 +68,7 @@ async def test_letters_are_put_in_order_away_from_the_event_loop(pool: ParserPoo
         ("refuses", "json.invalid"),
     ],
 )
-async def test_what_a_parser_does_costs_one_delivery(
-    pool: ParserPool, word: str, code: str
-) -> None:
+async def test_a_failing_parser_costs_one_delivery(pool: ParserPool, word: str, code: str) -> None:
     with pytest.raises(Rejected) as caught:
         await parse(pool, word)
     assert caught.value.code == code
@@ -95,7 +93,7 @@ async def test_a_parser_that_waits_for_ever_is_given_up() -> None:
             await parse(pool, "waits")
 
 
-async def test_what_a_library_prints_does_not_stand_between_answers(pool: ParserPool) -> None:
+async def test_a_librarys_output_does_not_disturb_the_answers(pool: ParserPool) -> None:
     assert (await parse(pool, "it prints")).message.text == "it prints"
 
 

@@ -163,7 +163,7 @@ async def test_a_token_that_the_server_refuses_is_not_used_again(
     assert len(tokens.issued) == 2
 
 
-async def test_what_only_people_can_mend_says_so_and_the_rest_is_tried_soon(
+async def test_an_error_that_needs_a_person_says_so_and_others_are_tried_soon(
     tokens: TokenServer,
 ) -> None:
     def tokens_of(**more: str) -> OAuthTokens:

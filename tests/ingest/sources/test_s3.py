@@ -94,7 +94,7 @@ async def test_every_content_is_taken_once_over_restarts_and_later_contents_agai
     assert await machine.read(bucket(s3)) == []
 
 
-async def test_history_is_taken_in_from_the_day_that_is_said(s3: S3) -> None:
+async def test_history_begins_on_the_configured_day(s3: S3) -> None:
     machine = Machine()
     s3.put("analysis/old.json", b"{}", NOW - timedelta(days=300))
     assert await machine.read(bucket(s3)) == []
@@ -103,7 +103,7 @@ async def test_history_is_taken_in_from_the_day_that_is_said(s3: S3) -> None:
     assert await machine.read(since) == []
 
 
-async def test_what_kafka_did_not_take_is_taken_the_next_time(s3: S3) -> None:
+async def test_an_object_that_kafka_refused_is_taken_the_next_time(s3: S3) -> None:
     machine = Machine()
     s3.put("analysis/a.json", b"{}", NOW - HOUR)
     machine.away = True

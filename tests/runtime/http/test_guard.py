@@ -27,7 +27,7 @@ def test_a_rate_lets_a_burst_through_and_then_one_at_a_time() -> None:
     assert [rate.take("a") for _ in range(2)] == [0, 10]
 
 
-def test_who_calls_is_told_by_trusted_proxies_alone() -> None:
+def test_only_a_trusted_proxy_names_the_caller() -> None:
     none, proxied = (
         Guard(LimitsSettings()),
         Guard(LimitsSettings(trusted_proxies=("10.0.0.0/8", "::1"))),

@@ -131,13 +131,13 @@ def test_a_quotation_that_cuts_through_a_number_shows_none_of_it() -> None:
     assert masked.reasons[0].text_tr == "********146"
 
 
-def test_what_only_the_decision_knows_to_be_personal_is_masked_too() -> None:
+def test_a_number_that_only_the_decision_calls_personal_is_masked() -> None:
     text = "vergi numaram 1234567890"
     entity = Entity(kind="tax_number", value="*******890", start=14, end=24)
     masked = mask_message(message(text), decision_with(entities=(entity,)))
     assert masked.text == "vergi numaram *******890"
 
 
-def test_what_has_no_number_is_the_same_record() -> None:
+def test_a_record_without_numbers_stays_the_same() -> None:
     answer = MessageOut(message=message("Kargom nerede"), decision=None, outcomes=())
     assert mask_record(answer) is answer

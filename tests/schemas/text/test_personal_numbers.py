@@ -92,7 +92,7 @@ def test_a_number_is_found_with_every_separator(kind: str, groups: str, separato
         ("numaram 4561237896", []),
     ],
 )
-def test_a_number_is_found_wherever_it_stands(text: str, wanted: list[tuple[str, str]]) -> None:
+def test_a_number_is_found_at_any_position(text: str, wanted: list[tuple[str, str]]) -> None:
     assert _kinds_and_numbers(text) == wanted
 
 
