@@ -6,7 +6,6 @@ A row of the registry without a note on how its vendor reads a text fails.
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
@@ -36,7 +35,7 @@ def _words(request: VendorRequest) -> str:
     return request.body.decode()
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     for inner in (

@@ -7,7 +7,6 @@ tests/support/any_vendor.py. A row without a place fails.
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import pytest
@@ -64,7 +63,7 @@ def _names(request: VendorRequest) -> set[str]:
     return set()
 
 
-def _keys(value: Any, path: str) -> Iterator[str]:
+def _keys(value: object, path: str) -> Iterator[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield f"{path}.{key}"

@@ -51,7 +51,7 @@ def _decoded(result: RecordResult) -> tuple[Decision, ConversationState | None, 
     return decision, result.transition.state, item  # type: ignore[union-attr]  # it is a RoutingResult
 
 
-def _after(text: str = "Faturam yanlış", **more: Any) -> ConversationState:
+def _after(text: str = "Faturam yanlış", **more: object) -> ConversationState:
     state = decide_message(message(text, **more), None, policy(), NOW).state
     assert state is not None
     return state

@@ -118,27 +118,28 @@ def account_at(action: AnyAction, url: str) -> msgspec.Struct:
     return account
 
 
-def reply_at(address: str, **more: Any) -> Reply:
-    fields: dict[str, Any] = {
-        "id": "0f0e0d0c-0b0a-5908-8706-050403020100",
-        "kind": "answer",
-        "brand": "b",
-        "channel": "x",
-        "source": "x:a",
-        "conversation": "0f0e0d0c-0b0a-5908-8706-050403020101",
-        "message": "m",
-        "item": "m",
-        "department": "orders",
-        "recipient": Party(name="Ada"),
-        "reply_to": address,
-        "text": "Siparişiniz yolda.",
-        "at": SystemClock().now(),
-        "language": "tr",
-        "subject": "Kargo",
-        "in_reply_to": "11",
-        "references": ("at://root|cr", "at://own|co"),
-    }
-    return Reply(**(fields | more))
+def reply_at(address: str, **changes: object) -> Reply:
+    """Return a reply to an address, with some other fields."""
+    reply = Reply(
+        id="0f0e0d0c-0b0a-5908-8706-050403020100",
+        kind="answer",
+        brand="b",
+        channel="x",
+        source="x:a",
+        conversation="0f0e0d0c-0b0a-5908-8706-050403020101",
+        message="m",
+        item="m",
+        department="orders",
+        recipient=Party(name="Ada"),
+        reply_to=address,
+        text="Siparişiniz yolda.",
+        at=SystemClock().now(),
+        language="tr",
+        subject="Kargo",
+        in_reply_to="11",
+        references=("at://root|cr", "at://own|co"),
+    )
+    return msgspec.structs.replace(reply, **changes)
 
 
 async def requests_of(action: AnyAction, reply: Reply, vendor: Anything) -> list[VendorRequest]:

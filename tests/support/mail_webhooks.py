@@ -5,7 +5,6 @@ import hmac
 import json
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
 from urllib.parse import urlencode
 
 from cryptography import x509
@@ -80,7 +79,7 @@ def mailgun(**more: bytes) -> WebhookRequest:
     return request(urlencode(form).encode(), "application/x-www-form-urlencoded")
 
 
-def postmark(**more: Any) -> WebhookRequest:
+def postmark(**more: object) -> WebhookRequest:
     """Return a call of Postmark; more keys replace those of the body."""
     body = {
         "RecordType": "Inbound",
@@ -114,7 +113,7 @@ def sendgrid(**more: bytes) -> WebhookRequest:
     )
 
 
-def ses(kind: str = "Notification", version: str = "2", **more: Any) -> WebhookRequest:
+def ses(kind: str = "Notification", version: str = "2", **more: object) -> WebhookRequest:
     """Return a call of SNS; more keys replace those of the SES notice."""
     notice = {
         "notificationType": "Received",

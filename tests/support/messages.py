@@ -1,7 +1,8 @@
 """Invented messages for tests, the policy that decides them, and cursors in memory."""
 
 from datetime import UTC, datetime
-from typing import Any
+
+import msgspec
 
 from router.decision.policy import Policy
 from router.text import pack_files
@@ -19,22 +20,22 @@ def policy(threshold: float = 0.5) -> Policy:
     return Policy(pack=PACK, threshold=threshold, departments=DEFAULT)
 
 
-def message(text: str, native: str = "1", root: str = "r", **changes: Any) -> Message:
+def message(text: str, native: str = "1", root: str = "r", **changes: object) -> Message:
     """Return a message of an invented customer; `changes` replace fields of it."""
-    fields: dict[str, Any] = {
-        "id": message_id("api", "api:test", native),
-        "brand": "default",
-        "channel": "api",
-        "source": "api:test",
-        "native_id": native,
-        "conversation": conversation_id("default", "api", root),
-        "kind": "form",
-        "sender": Party(name="Ada", handles=(Handle(kind="email", value="ada@ornek.example"),)),
-        "text": text,
-        "full_text": text,
-        "received_at": NOW,
-    }
-    return Message(**(fields | changes))
+    sent = Message(
+        id=message_id("api", "api:test", native),
+        brand="default",
+        channel="api",
+        source="api:test",
+        native_id=native,
+        conversation=conversation_id("default", "api", root),
+        kind="form",
+        sender=Party(name="Ada", handles=(Handle(kind="email", value="ada@ornek.example"),)),
+        text=text,
+        full_text=text,
+        received_at=NOW,
+    )
+    return msgspec.structs.replace(sent, **changes)
 
 
 class MemoryCursors:

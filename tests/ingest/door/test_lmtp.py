@@ -6,7 +6,6 @@ import smtplib
 import socket
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -56,7 +55,9 @@ async def opened(kafka: Settings, protocol: str = "lmtp") -> AsyncIterator[int]:
             await task
 
 
-def send(port: int, to: str, raw: str | bytes, sender: str = "ada@musteri.example") -> Any:
+def send(
+    port: int, to: str, raw: str | bytes, sender: str = "ada@musteri.example"
+) -> tuple[int, bytes]:
     """Send one mail by LMTP; return what the server said, code first."""
     with smtplib.LMTP("127.0.0.1", port, timeout=60) as client:
         client.ehlo_or_helo_if_needed()

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -49,7 +48,7 @@ def delivery(raw: str) -> Delivery:
     return Delivery(raw=raw.encode(), account="a", received_at=NOW, position=raw)
 
 
-async def publish(ingest: Ingest, channel: Channel[Any], *raws: str) -> list[Any]:
+async def publish(ingest: Ingest, channel: Channel[Account], *raws: str) -> list[Message | None]:
     """Publish deliveries side by side; return their messages, or None for a dead letter."""
     return await asyncio.gather(
         *(ingest.publish(channel, delivery(raw), Account()) for raw in raws)

@@ -1,7 +1,6 @@
 """People's outcomes: items that move, conversations that close and reopen, and agents who collide."""
 
-from typing import Any
-
+import msgspec
 import pytest
 
 from router.decision.apply_outcome import apply_outcome
@@ -15,19 +14,19 @@ from tests.support.decisions import decide_default
 from tests.support.messages import NOW, message, policy
 
 
-def _outcome(kind: Any, item: WorkItem, **more: Any) -> Outcome:
-    fields: dict[str, Any] = {
-        "id": f"{kind}-{item.decision.hops}-{more.get('to')}",
-        "kind": kind,
-        "brand": "default",
-        "conversation": item.message.conversation,
-        "item": item.message.id,
-        "department": item.decision.department,
-        "messages": (item.message.id,),
-        "at": NOW,
-        "hops": item.decision.hops,
-    }
-    return Outcome(**(fields | more))
+def _outcome(kind: str, item: WorkItem, **changes: object) -> Outcome:
+    outcome = Outcome(
+        id=f"{kind}-{item.decision.hops}-{changes.get('to')}",
+        kind=kind,
+        brand="default",
+        conversation=item.message.conversation,
+        item=item.message.id,
+        department=item.decision.department,
+        messages=(item.message.id,),
+        at=NOW,
+        hops=item.decision.hops,
+    )
+    return msgspec.structs.replace(outcome, **changes)
 
 
 def _moved(before: RoutingResult, to: str, kind: str = "rerouted") -> RoutingResult:

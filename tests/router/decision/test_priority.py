@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,7 @@ from tests.support.decisions import decide_default
 from tests.support.messages import NOW, message, policy
 
 
-def _later(kind: Any, hours: float, conversation: str) -> Outcome:
+def _later(kind: str, hours: float, conversation: str) -> Outcome:
     return Outcome(
         id=f"{kind}-{hours}",
         kind=kind,

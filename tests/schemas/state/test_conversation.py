@@ -1,7 +1,7 @@
 """The state of a conversation: the ids that it remembers, and its end."""
 
 from datetime import timedelta
-from typing import Any
+from uuid import UUID
 
 import msgspec
 from hypothesis import given
@@ -13,7 +13,7 @@ from tests.support.messages import NOW, message
 
 
 @given(st.lists(st.uuids(), min_size=1, max_size=40, unique=True))
-def test_a_state_knows_the_ids_that_it_has_seen_and_no_other(ids: list[Any]) -> None:
+def test_a_state_knows_the_ids_that_it_has_seen_and_no_other(ids: list[UUID]) -> None:
     id_bytes = b""
     for identifier in ids[:-1]:
         id_bytes = states.remember(id_bytes, str(identifier))

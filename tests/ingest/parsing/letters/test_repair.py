@@ -4,7 +4,6 @@ import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -186,7 +185,7 @@ class _Bus:
     def __init__(self) -> None:
         self.messages: list[Message] = []
 
-    async def publish(self, _topic: AnyTopic, record: Message, **_more: Any) -> None:
+    async def publish(self, _topic: AnyTopic, record: Message, **_options: object) -> None:
         self.messages.append(record)
 
 
