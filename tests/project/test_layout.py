@@ -1,6 +1,5 @@
-"""The tests mirror the tree, and no test imports another one."""
+"""The tests mirror the tree."""
 
-import ast
 from pathlib import Path
 
 from tests.support.paths import ROOT
@@ -45,15 +44,6 @@ SEVERAL_FILES = {
 """Tests of several files, each with what it tests."""
 
 
-IMPORTS_NOT_YET = {
-    "cli/test_masked_commands.py",
-    "cli/test_status.py",
-    "runtime/topics/test_cluster.py",
-    "workers/store/test_topic_logs.py",
-}
-"""Tests that still import a test. No file joins this list."""
-
-
 def _is_mirror(test: Path) -> bool:
     """Return whether a module or package has the name of a test, or the beginning of its name."""
     words = test.stem.split("_")[1:]
@@ -71,23 +61,3 @@ def test_each_test_has_the_name_of_its_file_or_a_reason() -> None:
     mirrors = [path for path in _tests() if path.parts[0] not in WITHOUT_MIRROR]
     strays = {path.as_posix() for path in mirrors if not _is_mirror(path)}
     assert strays == SEVERAL_FILES.keys()
-
-
-def test_no_test_imports_a_test() -> None:
-    importing = {
-        path.relative_to(TESTS).as_posix()
-        for path in TESTS.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        for name in _imported(node)
-        if name.startswith("tests.") and ".test_" in name
-    }
-    assert importing <= IMPORTS_NOT_YET, "move what they share to tests/support"
-
-
-def _imported(node: ast.AST) -> list[str]:
-    """Return the names of modules, and of the names in them, that a statement imports."""
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        return [f"{node.module}.{alias.name}" for alias in node.names]
-    return []
