@@ -131,7 +131,7 @@ class Router:
         self.last_turn.succeeded()
         if done:
             self._backoff.reset()
-        if self._incidents.look():
+        if self._incidents.refresh():
             self._refresh_incidents()
         return done
 
@@ -174,8 +174,8 @@ class Router:
 
     def _refresh_incidents(self) -> None:
         """Decide with the incidents that are open now."""
-        if self._policies.set_incidents(self._incidents.now):
-            log.info("incidents.open", count=len(self._incidents.now))
+        if self._policies.set_incidents(self._incidents.current):
+            log.info("incidents.open", count=len(self._incidents.current))
 
 
 def _is_bug(error: KafkaException) -> bool:

@@ -1,5 +1,5 @@
 """Plays months of invented traffic with incidents, and measures how well the watch finds them.
 
-texts.py writes the messages, and __main__.py plays them and prints the figures. Read __main__.py
-first.
+texts.py has the texts, traffic.py writes the messages, watching.py lets the watch read them, and
+scores.py compares the result with the causes. Read __main__.py first.
 """

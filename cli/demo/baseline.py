@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from cli.offline.decisions import plain_message
 from router.decision.decide import decide_message
-from router.incidents.observation import sighting
+from router.incidents.observation import observe
 from router.policy_settings import build_policy
 from runtime.bus.publisher import Publisher
 from runtime.bus.readers import read_to_end
@@ -48,8 +48,8 @@ def _usual(settings: Settings, texts: list[str], an_hour: float) -> tuple[dict[s
     for number, text in enumerate(texts):
         message = plain_message(text, number, settings.brand)
         item = decide_message(message, None, router_policy, message.received_at).item
-        sign = sighting(item) if item is not None else None
-        if sign is not None and sign.trouble:
+        observation = observe(item) if item is not None else None
+        if observation is not None and observation.trouble:
             troubled += 1
-            counted.update(sign.terms)
+            counted.update(observation.terms)
     return {t: max(1, round(n * each)) for t, n in counted.items()}, round(troubled * each)

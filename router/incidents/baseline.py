@@ -1,9 +1,8 @@
-"""What is usual for a brand: how many messages of trouble an hour of the week brings, and which
-share of them has which term. Pure.
+"""The baseline of a brand: the usual traffic of each hour of the week, and of each term. Pure.
 
-Before: pulses, one an hour. After: bursts.py asks what a window would have had on an ordinary day.
-Hours are kept as the JSON that Kafka has: a hundredth of the memory of objects, and only an hour
-that is asked about is opened.
+The watch adds one hour at a time, and bursts.py compares a window with the baseline. An hour keeps
+its counts as JSON, which takes a hundredth of the memory of objects. Only hours that a comparison
+needs are decoded.
 """
 
 from collections import Counter
@@ -12,51 +11,51 @@ from datetime import UTC, datetime
 import msgspec
 
 HOUR_S = 3600
-WEEK_H = 168
-KEPT_WEEKS = 8
-"""Long enough for a month's end, short enough to follow what changes."""
+HOURS_A_WEEK = 168
+MAX_WEEKS = 8
+"""Long enough to cover the end of a month, short enough to follow a change."""
 
-MOST_TERMS = 3000
-"""Terms of an hour that are kept: beyond those each came once or twice."""
+MAX_TERMS_AN_HOUR = 3000
+"""The rarer terms of an hour came once or twice, so the baseline drops them."""
 
-_HALF = 0.5
-_PRIOR = 250.0
-"""A term never seen counts as half of one in so many messages more than there were."""
+_UNSEEN_TERM_COUNT = 0.5
+_UNSEEN_TERM_MESSAGES = 250.0
+"""Smoothing: an unseen term counts as 0.5 messages in 250 extra messages."""
 
 _decoder = msgspec.json.Decoder(dict[str, int])
 
 
-class Usual:
-    """The last weeks of one brand, hour by hour."""
+class Baseline:
+    """The hours of the last MAX_WEEKS weeks of one brand."""
 
     def __init__(self) -> None:
         self._hours: dict[int, tuple[int, bytes]] = {}
         self._terms: Counter[str] = Counter()
         self.messages = 0
-        self._of_week = [0] * WEEK_H
-        self._first: int | None = None
+        self._by_hour_of_week = [0] * HOURS_A_WEEK
+        self._first_hour: int | None = None
 
     def add(self, hour: int, messages: int, terms: dict[str, int]) -> None:
-        """Take one hour (hours since 1970, UTC); the same hour again takes its place."""
+        """Add an hour, counted since 1970 in UTC; it replaces the same hour added before."""
         self._drop(hour)
-        if len(terms) > MOST_TERMS:
-            terms = dict(Counter(terms).most_common(MOST_TERMS))
+        if len(terms) > MAX_TERMS_AN_HOUR:
+            terms = dict(Counter(terms).most_common(MAX_TERMS_AN_HOUR))
         self._hours[hour] = (messages, msgspec.json.encode(terms))
         self._terms.update(terms)
         self.messages += messages
-        self._of_week[hour % WEEK_H] += messages
-        for old in [h for h in self._hours if h <= hour - KEPT_WEEKS * WEEK_H]:
+        self._by_hour_of_week[hour % HOURS_A_WEEK] += messages
+        for old in [h for h in self._hours if h <= hour - MAX_WEEKS * HOURS_A_WEEK]:
             self._drop(old)
-        self._first = min(self._hours)
+        self._first_hour = min(self._hours)
 
     def _drop(self, hour: int) -> None:
-        held = self._hours.pop(hour, None)
-        if held is None:
+        counts = self._hours.pop(hour, None)
+        if counts is None:
             return
-        messages, raw = held
+        messages, encoded_terms = counts
         self.messages -= messages
-        self._of_week[hour % WEEK_H] -= messages
-        for term, count in _decoder.decode(raw).items():
+        self._by_hour_of_week[hour % HOURS_A_WEEK] -= messages
+        for term, count in _decoder.decode(encoded_terms).items():
             left = self._terms[term] - count
             if left > 0:
                 self._terms[term] = left
@@ -64,38 +63,41 @@ class Usual:
                 del self._terms[term]
 
     def weeks(self, hour: int) -> float:
-        """Return how many weeks are known before an hour, at most KEPT_WEEKS."""
-        first = hour if self._first is None else self._first
-        return min(float(KEPT_WEEKS), (hour - first) / WEEK_H)
+        """Return how many weeks before an hour the baseline covers, at most MAX_WEEKS."""
+        first = hour if self._first_hour is None else self._first_hour
+        return min(float(MAX_WEEKS), (hour - first) / HOURS_A_WEEK)
 
     def share(self, term: str) -> float:
-        """Return the share of messages that usually have a term; never quite none."""
-        return (self._terms[term] + _HALF) / (self.messages + _PRIOR)
+        """Return the usual share of messages with a term, which is always above 0."""
+        return (self._terms[term] + _UNSEEN_TERM_COUNT) / (self.messages + _UNSEEN_TERM_MESSAGES)
 
     def volume(self, hour: int) -> float:
-        """Return how many messages that hour of the week usually has; 0 in the first week."""
+        """Return the usual number of messages in that hour of the week; 0 in the first week."""
         weeks = int(self.weeks(hour))
-        return self._of_week[hour % WEEK_H] / weeks if weeks else 0.0
+        return self._by_hour_of_week[hour % HOURS_A_WEEK] / weeks if weeks else 0.0
 
-    def same_hour(self, term: str, hour: int) -> float:
-        """Return how many messages that hour of the week, or one beside it, usually has with a
-        term: what only comes on Monday mornings is no burst on a Monday morning."""
+    def weekly_count(self, term: str, hour: int) -> float:
+        """Return the usual number of messages with a term at that time of the week.
+
+        The busiest of the hour and its two neighbours counts, so that a newsletter of every Monday
+        morning does not look like a burst on a Monday morning.
+        """
         weeks = int(self.weeks(hour))
-        most = 0.0
-        for near in (hour - 1, hour, hour + 1):
-            found = 0
+        busiest = 0.0
+        for neighbour in (hour - 1, hour, hour + 1):
+            total = 0
             for week in range(1, weeks + 1):
-                held = self._hours.get(near - week * WEEK_H)
-                found += _decoder.decode(held[1]).get(term, 0) if held else 0
-            most = max(most, found / weeks if weeks else 0.0)
-        return most
+                counts = self._hours.get(neighbour - week * HOURS_A_WEEK)
+                total += _decoder.decode(counts[1]).get(term, 0) if counts else 0
+            busiest = max(busiest, total / weeks if weeks else 0.0)
+        return busiest
 
 
-def hour_of(at: float) -> int:
+def hour_of(seconds: float) -> int:
     """Return the hour since 1970 of a time in seconds."""
-    return int(at // HOUR_S)
+    return int(seconds // HOUR_S)
 
 
-def begins(hour: int) -> datetime:
-    """Return when an hour begins."""
+def begin_of(hour: int) -> datetime:
+    """Return the time at which an hour since 1970 begins."""
     return datetime.fromtimestamp(hour * HOUR_S, UTC)

@@ -1,50 +1,48 @@
-"""Bursts: a term that far more customers have within minutes than is usual. Pure.
+"""A burst is a term that far more customers use within minutes than is usual. Pure.
 
-Before: sightings, one a message of trouble. After: tracker.py opens an incident for a burst. Each
-term's last two hours are scanned in windows of 5 to 120 minutes (a temporal scan statistic:
-Kulldorff, A spatial scan statistic, 1997) against what is usual for that hour of the week, and for
-as many messages as there are now: a busy day alone is no burst. The usual is uncertain, so the
-likelihoods are those of a negative binomial.
+Each term's last two hours are scanned in windows of 5 to 120 minutes, which is a temporal scan
+statistic (Kulldorff, A spatial scan statistic, 1997). The expected count is the larger of the
+baseline for the hour of the week and the term's usual share of the current traffic, so that a busy
+day alone is not a burst. The baseline is uncertain, hence the likelihood of a negative binomial.
 """
 
 import bisect
 import math
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from router.decision.incident_match import match_signs
-from router.incidents.baseline import HOUR_S, Usual, hour_of
-from router.incidents.observation import Sighting
+from router.incidents.baseline import HOUR_S, Baseline, hour_of
+from router.incidents.observation import Observation
+from router.incidents.signs import choose_signs
 from schemas.incident import Sign
 
-HELD_S = 7200
-_HELD = 50_000  # sightings of a brand that are held, whatever its traffic
-_WINDOWS_S = (300, 600, 1200, 2400, 4800, HELD_S)
+MEMORY_S = 7200
+"""The longest window; observations older than this are forgotten."""
+
+_MAX_OBSERVATIONS = 50_000
+"""Observations of one brand in memory, at most, however busy the brand is."""
+
+_WINDOWS_S = (300, 600, 1200, 2400, 4800, MEMORY_S)
 _DISPERSION = 5.0
-"""The usual of an hour varies by a third around what is expected of it."""
+"""The traffic of an hour varies by a third around the expected number."""
 
-_DAY_W = 1 / 7  # a day is known before anything is called unusual
-_SIGNS = 10
-_SIGN_SHARE = 0.25
-_SIGN_LIFT = 3.0
-_SIGN_LEAST = 3  # customers that share a sign
-_FOREIGN = 0.1  # for so many of its customers one other message may fit the signs
-_FITTING = 0.6  # of those with the term must fit them
-_HEAVIEST = 5.0
-"""A sign weighs no more: a word never seen before may be one sentence that was sent on."""
+_MIN_BASELINE_WEEKS = 1 / 7
+"""The watch needs to know one day before it calls anything unusual."""
 
-_NEEDED = 3.5
-"""At least that much likelier (33 times) is a message of an incident: every tenth message being of
-it, three in four that weigh no more are."""
-
-_NEEDED_PART = 0.35  # of what its own messages weigh, at least
-_TROUBLED = 0.5  # of the customers with the term tell of trouble; else it is much talked about
+_MIN_TROUBLED_SHARE = 0.5
+"""Below this share of customers with a complaint, a term is only a popular topic."""
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """What was found: the term that set it off, who has it, and by which signs to know others."""
+    """A term that bursts, with the signs of its messages.
+
+    `seconds` is the window, `usual` the usual number of customers an hour with the term, and
+    `needed` the sum of weights that a message needs to match `signs`. `members` match.
+    """
 
     term: str
     score: float
@@ -53,212 +51,207 @@ class Burst:
     usual: float
     signs: tuple[Sign, ...]
     needed: float
-    members: tuple[Sighting, ...]
+    members: tuple[Observation, ...]
 
 
-class Bursts:
-    """The last two hours of one brand."""
+class _Window(NamedTuple):
+    """The score of a term in a window that ends now; the best window compares greatest."""
 
-    def __init__(self, usual: Usual, customers: int, score: float, learn: int) -> None:
-        self._usual, self._customers, self._score, self._learn = usual, customers, score, learn
-        self._held: deque[Sighting] = deque()
-        self._times: list[float] = []  # of those held that belong to no incident
+    score: float
+    seconds: int
+    customers: int
+    expected: float
+
+
+class BurstDetector:
+    """The observations of the last two hours of one brand, and the bursts among them.
+
+    `min_customers` and `min_score` are the least of a burst. Nothing bursts before the baseline
+    has `min_messages`.
+    """
+
+    def __init__(
+        self, baseline: Baseline, min_customers: int, min_score: float, min_messages: int
+    ) -> None:
+        self._baseline = baseline
+        self._min_customers = min_customers
+        self._min_score = min_score
+        self._min_messages = min_messages
+        self._troubled: deque[Observation] = deque()
+        self._calm: deque[Observation] = deque()
+        self._taken_out: set[str] = set()
+        """Ids of messages in `_troubled` that belong to an incident."""
+
+        self._times: list[float] = []
+        """Times of those in `_troubled` that belong to no incident, in order."""
+
         self._by_term: dict[str, list[tuple[float, str]]] = defaultdict(list)
-        self._calm: deque[Sighting] = deque()
-        self._gone: set[str] = set()
+        """Time and customer of the same ones, in order."""
+
         self.latest = 0.0
 
-    def see(self, seen: Sighting) -> Burst | None:
-        """Take one message that belongs to no incident; return what bursts with it."""
-        if seen.at < self.latest - HELD_S:
+    def observe(self, observation: Observation) -> Burst | None:
+        """Add a message that belongs to no incident; return the burst that it completes."""
+        written_at = observation.written_at
+        if written_at < self.latest - MEMORY_S:
             return None
-        self.latest = max(self.latest, seen.at)
-        if not seen.trouble:
-            self._calm.append(seen)
+        self.latest = max(self.latest, written_at)
+        if not observation.trouble:
+            self._calm.append(observation)
             return None
-        self._held.append(seen)
-        bisect.insort(self._times, seen.at)
-        for term in seen.terms:
+        self._troubled.append(observation)
+        bisect.insort(self._times, written_at)
+        for term in observation.terms:
             entries = self._by_term[term]
-            if entries and entries[-1][0] > seen.at:
-                bisect.insort(entries, (seen.at, seen.customer))
+            if entries and entries[-1][0] > written_at:
+                bisect.insort(entries, (written_at, observation.customer))
             else:
-                entries.append((seen.at, seen.customer))
-        self._forget()
-        if self._usual.messages < self._learn or self._usual.weeks(hour_of(seen.at)) < _DAY_W:
+                entries.append((written_at, observation.customer))
+        self._forget_old()
+        if (
+            self._baseline.messages < self._min_messages
+            or self._baseline.weeks(hour_of(written_at)) < _MIN_BASELINE_WEEKS
+        ):
             return None
-        return self._strongest(seen)
+        return self._find_strongest(observation)
 
-    def held(self) -> list[Sighting]:
-        """Return the messages of the last two hours that belong to no incident."""
-        return [s for s in self._held if s.message not in self._gone]
+    def unassigned(self) -> list[Observation]:
+        """Return the complaints of the last two hours that belong to no incident."""
+        return [o for o in self._troubled if o.message not in self._taken_out]
 
-    def take_out(self, members: Iterable[Sighting]) -> None:
-        """Forget messages that belong to an incident now: it must not be found again."""
-        for one in members:
-            if one.message in self._gone:
+    def take_out(self, members: Iterable[Observation]) -> None:
+        """Remove messages that now belong to an incident, so that they open no second one."""
+        for member in members:
+            if member.message in self._taken_out:
                 continue
-            self._gone.add(one.message)
-            at = bisect.bisect_left(self._times, one.at)
-            if at < len(self._times) and self._times[at] == one.at:
-                del self._times[at]
-            for term in one.terms:
+            self._taken_out.add(member.message)
+            index = bisect.bisect_left(self._times, member.written_at)
+            if index < len(self._times) and self._times[index] == member.written_at:
+                del self._times[index]
+            for term in member.terms:
                 entries = self._by_term.get(term)
-                if entries and (one.at, one.customer) in entries:
-                    entries.remove((one.at, one.customer))
+                if entries and (member.written_at, member.customer) in entries:
+                    entries.remove((member.written_at, member.customer))
 
-    def _forget(self) -> None:
-        before = self.latest - HELD_S
-        while self._calm and (self._calm[0].at < before or len(self._calm) > _HELD):
+    def _forget_old(self) -> None:
+        oldest = self.latest - MEMORY_S
+        while self._calm and _is_surplus(self._calm, oldest):
             self._calm.popleft()
-        while self._held and (self._held[0].at < before or len(self._held) > _HELD):
-            old = self._held.popleft()
-            self._gone.discard(old.message)
-            while self._times and self._times[0] < before:
+        while self._troubled and _is_surplus(self._troubled, oldest):
+            forgotten = self._troubled.popleft()
+            self._taken_out.discard(forgotten.message)
+            while self._times and self._times[0] < oldest:
                 self._times.pop(0)
-            for term in old.terms:
+            for term in forgotten.terms:
                 entries = self._by_term.get(term)
                 if entries is None:
                     continue
-                while entries and entries[0][0] < before:
+                while entries and entries[0][0] < oldest:
                     entries.pop(0)
                 if not entries:
                     del self._by_term[term]
 
-    def _strongest(self, seen: Sighting) -> Burst | None:
-        """Return the strongest burst among the terms of a message that holds together."""
-        hour = hour_of(seen.at)
-        volumes = [self._volume(seen.at, w) for w in _WINDOWS_S]
-        found: list[tuple[float, str, int, int, float]] = []
-        for term in seen.terms:
+    def _find_strongest(self, observation: Observation) -> Burst | None:
+        """Return the strongest burst among the message's terms whose messages have signs."""
+        now = observation.written_at
+        volumes = [self._volume(now, seconds) for seconds in _WINDOWS_S]
+        candidates: list[tuple[_Window, str]] = []
+        for term in observation.terms:
             entries = self._by_term[term]
-            if len(entries) < self._customers:
+            if len(entries) < self._min_customers:
                 continue
-            share = self._usual.share(term)
+            share = self._baseline.share(term)
             best = max(
-                self._scored(entries, seen.at, w, share * v)
-                for w, v in zip(_WINDOWS_S, volumes, strict=True)
+                self._score_window(entries, now, seconds, share * volume)
+                for seconds, volume in zip(_WINDOWS_S, volumes, strict=True)
             )
-            if best[0] >= self._score:
-                found.append((best[0], term, best[1], best[2], best[3]))
-        for _, term, seconds, customers, expected in sorted(found, reverse=True):
-            # Only now: what comes at this hour every week is asked of the hours themselves.
-            weekly = self._usual.same_hour(term, hour) * min(1.0, seconds / HOUR_S)
-            expected = max(expected, weekly)
-            score = likelihood(customers, expected)
-            if score < self._score:
+            if best.score >= self._min_score:
+                candidates.append((best, term))
+        candidates.sort(key=lambda c: (c[0].score, c[1]), reverse=True)
+        for window, term in candidates:
+            # The look into every week's hour is slow, so only candidates pay for it.
+            weekly = self._baseline.weekly_count(term, hour_of(now))
+            weekly *= min(1.0, window.seconds / HOUR_S)
+            expected = max(window.expected, weekly)
+            score = log_likelihood_ratio(window.customers, expected)
+            if score < self._min_score:
                 continue
-            burst = self._described(term, score, seconds, customers, expected, seen.at)
+            window = _Window(score, window.seconds, window.customers, expected)
+            burst = self._describe(term, window, now)
             if burst is not None:
                 return burst
         return None
 
-    def _volume(self, at: float, seconds: int) -> float:
-        """Return how many messages of trouble a window has, or usually has, if that is more."""
-        now = bisect.bisect_right(self._times, at) - bisect.bisect_right(self._times, at - seconds)
-        usual, left, hour = 0.0, float(seconds), hour_of(at)
-        part = at - hour * HOUR_S
+    def _volume(self, now: float, seconds: int) -> float:
+        """Return the complaints in a window that ends now, or the usual number if it is larger."""
+        current = bisect.bisect_right(self._times, now)
+        current -= bisect.bisect_right(self._times, now - seconds)
+        usual, left, hour = 0.0, float(seconds), hour_of(now)
+        in_hour = now - hour * HOUR_S
         while left > 0:
-            took = min(left, part)
-            usual += self._usual.volume(hour) * took / HOUR_S
-            left, hour, part = left - took, hour - 1, float(HOUR_S)
-        return max(float(now), usual)
+            overlap = min(left, in_hour)
+            usual += self._baseline.volume(hour) * overlap / HOUR_S
+            left, hour, in_hour = left - overlap, hour - 1, float(HOUR_S)
+        return max(float(current), usual)
 
-    def _scored(
-        self, entries: list[tuple[float, str]], at: float, seconds: int, expected: float
-    ) -> tuple[float, int, int, float]:
-        """Return score, window, customers and what was expected, for one window that ends now."""
-        first = bisect.bisect_right(entries, (at - seconds, "\uffff"))
-        last = bisect.bisect_right(entries, (at, "\uffff"))
-        if last - first < self._customers or last - first <= expected:
-            return 0.0, seconds, 0, expected
-        customers = len({who for _, who in entries[first:last]})
-        if customers < self._customers:
-            return 0.0, seconds, customers, expected
-        return likelihood(customers, expected), seconds, customers, expected
+    def _score_window(
+        self, entries: list[tuple[float, str]], now: float, seconds: int, expected: float
+    ) -> _Window:
+        first = bisect.bisect_right(entries, (now - seconds, "\uffff"))
+        last = bisect.bisect_right(entries, (now, "\uffff"))
+        if last - first < self._min_customers or last - first <= expected:
+            return _Window(0.0, seconds, 0, expected)
+        customers = len({customer for _, customer in entries[first:last]})
+        if customers < self._min_customers:
+            return _Window(0.0, seconds, customers, expected)
+        return _Window(log_likelihood_ratio(customers, expected), seconds, customers, expected)
 
-    def _described(
-        self, term: str, score: float, seconds: int, customers: int, expected: float, at: float
-    ) -> Burst | None:
-        """Return the burst with its signs; None when its messages have nothing in common."""
-        around = self.held()
-        begin = at - seconds
-        core = [s for s in around if term in s.terms and begin < s.at <= at]
-        rest = [s for s in around if term not in s.terms]
-        calm = {s.customer for s in self._calm if term in s.terms and begin < s.at <= at}
-        if customers < _TROUBLED * (customers + len(calm)):
+    def _describe(self, term: str, window: _Window, now: float) -> Burst | None:
+        """Return the burst with its signs, None if its messages have nothing else in common."""
+        begin = now - window.seconds
+        unassigned = self.unassigned()
+        core = [o for o in unassigned if term in o.terms and begin < o.written_at <= now]
+        others = [o for o in unassigned if term not in o.terms]
+        calm = {o.customer for o in self._calm if term in o.terms and begin < o.written_at <= now}
+        if window.customers < _MIN_TROUBLED_SHARE * (window.customers + len(calm)):
             return None
-        told = described(core, rest, self._usual, self._customers)
-        if told is None:
+        sign_set = choose_signs(core, others, self._baseline, self._min_customers)
+        if sign_set is None:
             return None
-        signs, needed = told
-        # Long before the burst the same words meant something else.
+        signs, needed = sign_set
+        # Earlier messages with the same words have another cause.
+        earliest = begin - window.seconds
         members = [
-            s
-            for s in around
-            if begin - seconds < s.at and match_signs(s.terms, s.trouble, signs, needed) is not None
+            o
+            for o in unassigned
+            if earliest < o.written_at
+            and match_signs(o.terms, o.trouble, signs, needed) is not None
         ]
-        writers = {s.customer for s in members}
-        if len(writers) < self._customers:
+        customers = len({member.customer for member in members})
+        if customers < self._min_customers:
             return None
-        usual = expected * HOUR_S / seconds
-        return Burst(term, score, seconds, len(writers), usual, signs, needed, tuple(members))
+        return Burst(
+            term=term,
+            score=window.score,
+            seconds=window.seconds,
+            customers=customers,
+            usual=window.expected * HOUR_S / window.seconds,
+            signs=signs,
+            needed=needed,
+            members=tuple(members),
+        )
 
 
-def described(
-    core: list[Sighting], rest: list[Sighting], usual: Usual, customers: int
-) -> tuple[tuple[Sign, ...], float] | None:
-    """Return by which signs messages like those of `core` are told from usual ones and from
-    `rest`, and what they must weigh; None when most of `core` could not be told."""
-    had: Counter[str] = Counter()
-    for terms in _by_customer(core).values():
-        had.update(terms)
-    many = len({s.customer for s in core})
-    signs = []
-    for term, count in had.items():
-        share, normal = count / many, usual.share(term)
-        lift = share / normal
-        if count >= _SIGN_LEAST and share >= _SIGN_SHARE and lift >= _SIGN_LIFT:
-            signs.append(
-                Sign(
-                    term=term,
-                    word="",
-                    share=round(share, 3),
-                    weight=round(min(math.log(lift), _HEAVIEST), 3),
-                )
-            )
-    signs.sort(key=lambda s: (-s.share * s.weight, s.term))
-    signs = signs[:_SIGNS]
-    weights = {s.term: s.weight for s in signs}
-    if not core:
-        return None
-    own = _weighed(core, weights)
-    others = sorted(_weighed(rest, weights), reverse=True)
-    needed = max(_NEEDED, sorted(own)[len(own) // 2] * _NEEDED_PART)
-    allowed = int(many * _FOREIGN)
-    if len(others) > allowed:
-        needed = max(needed, others[allowed] + 0.001)
-    needed = round(needed, 3)
-    fitting = {s.customer for s, w in zip(core, own, strict=True) if w >= needed}
-    if len(fitting) < max(customers, _FITTING * many):
-        return None
-    return tuple(signs), needed
+def _is_surplus(observations: deque[Observation], oldest: float) -> bool:
+    return observations[0].written_at < oldest or len(observations) > _MAX_OBSERVATIONS
 
 
-def _weighed(sightings: list[Sighting], weights: dict[str, float]) -> list[float]:
-    return [sum(weights.get(t, 0.0) for t in s.terms) for s in sightings]
+def log_likelihood_ratio(count: int, expected: float) -> float:
+    """Return how much likelier a count is with a rate of its own than with the expected one.
 
-
-def _by_customer(sightings: Iterable[Sighting]) -> dict[str, set[str]]:
-    made: dict[str, set[str]] = defaultdict(set)
-    for one in sightings:
-        made[one.customer].update(one.terms)
-    return made
-
-
-def likelihood(count: int, expected: float) -> float:
-    """Return how much likelier a count is with a rate of its own than with the usual one, as a
-    natural logarithm, for a negative binomial; 0 when it is no more than expected."""
+    The unit is the natural logarithm of the ratio, for a negative binomial. It is 0 for a count
+    that is not above the expected one.
+    """
     if count <= expected:
         return 0.0
     k = _DISPERSION

@@ -1,7 +1,4 @@
-"""What the watch keeps of a message: who, when, about what. Pure.
-
-Before: the work items of all queues. After: bursts.py and tracker.py.
-"""
+"""An observation is the extract of a decided message by which the watch finds incidents. Pure."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,18 +12,25 @@ from schemas.message import Message
 from schemas.state.conversation import sender_digest
 from schemas.text.fold import fold
 
-_SHOWN = 400  # characters of a text that are held for an incident's words
-_BELIEVED = timedelta(days=1)
+_MAX_TEXT_CHARS = 400
+"""The beginning of a text holds the words that name an incident."""
+
+_MAX_CREDIBLE_DELAY = timedelta(days=1)
+"""A message that says that it is older than this has a wrong clock."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
-    """When a message was written (seconds), by whom (a short hash), its terms, whether it tells of
-    trouble, and the incident that the router gave it."""
+class Observation:
+    """A message as the watch sees it.
+
+    `written_at` is in seconds. `customer` is a short hash of the sender. `trouble` says whether
+    the message may report that something went wrong, and `incident` is the one that the router
+    matched.
+    """
 
     message: str
     brand: str
-    at: float
+    written_at: float
     customer: str
     terms: frozenset[str]
     trouble: bool
@@ -35,33 +39,37 @@ class Sighting:
     incident: str | None = None
 
 
-def sighting(item: WorkItem) -> Sighting | None:
-    """Return what the watch keeps of a work item; None for what opens no incident: what people
-    moved, edits and reactions, spam."""
+def observe(item: WorkItem) -> Observation | None:
+    """Return the observation of a work item, None for an item that never opens an incident.
+
+    People moved such an item, or it is an edit, a reaction or spam.
+    """
     message, decision = item.message, item.decision
     if decision.hops or message.event is not None or SPAM in decision.flags:
         return None
     text = classified_text(message)[: terms.MAX_TERM_CHARS]
     handles = message.sender.handles
-    who = handles[0].value if handles else message.conversation
-    return Sighting(
+    sender = handles[0].value if handles else message.conversation
+    return Observation(
         message=message.id,
         brand=message.brand,
-        at=_written(message),
-        customer=sender_digest(who),
+        written_at=_credible_time(message),
+        customer=sender_digest(sender),
         terms=terms.find_terms(fold(text), decision.topics),
         trouble=is_trouble(decision.intent, decision.sentiment, decision.severity),
         department=decision.department,
-        text=text[:_SHOWN],
+        text=text[:_MAX_TEXT_CHARS],
         incident=decision.incident,
     )
 
 
-def _written(message: Message) -> float:
-    """Return when a message was written, as far as its source can be believed: mail that waited in
-    a mailbox is no burst."""
-    came = message.received_at
-    wrote = message.sent_at
-    if wrote is not None and timedelta(0) <= came - wrote <= _BELIEVED:
-        return wrote.timestamp()
-    return came.timestamp()
+def _credible_time(message: Message) -> float:
+    """Return when the customer wrote a message, or when it arrived if that time is not credible.
+
+    Mail that waited in a mailbox arrives at once, and the times of writing show that it is not a
+    burst.
+    """
+    received, sent = message.received_at, message.sent_at
+    if sent is not None and timedelta(0) <= received - sent <= _MAX_CREDIBLE_DELAY:
+        return sent.timestamp()
+    return received.timestamp()

@@ -1,15 +1,13 @@
-"""The incidents that are open now, for the router: incidents.v1, read by every router process.
+"""The router's view of the open incidents, which every router process reads from incidents.v1.
 
-Before: the watch and people write it. After: decision/decide.py marks the messages that belong to
-one. It is a broadcast, without a group: an incident reaches a router within a second, and changes
-decisions from then on. What one decision knew of it is written in that decision.
+The watch and people write that topic. Every router reads all of it, outside of consumer groups, so
+an incident changes decisions within a second. A decision records the incident that it used.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import Clock
@@ -25,37 +23,45 @@ log = get(__name__)
 STEP = "open_incidents"
 """This reader in `santral_bugs_caught_total`."""
 
-_LOOK_S = 0.5
-_START_S = 20.0
-_REQUEST_S = 2.0
-_AGAIN_S = 30.0  # between two attempts to begin
+_POLL_INTERVAL_S = 0.5
+"""An incident changes decisions within a second."""
+
+_START_LIMIT_S = 20.0
+"""A router starts without the incidents if Kafka does not deliver them within this time."""
+
+_REQUEST_LIMIT_S = 2.0
+_ASSIGN_RETRY_S = 30.0
 _LINE_INTERVAL_S = 60.0
-STALE = timedelta(hours=6)
-"""Without news for so long it is not open: the watch that would close it may be gone."""
+STALE_AFTER = timedelta(hours=6)
+"""An incident without a record for this long counts as ended, because the watch that would close it
+may be down."""
 
 
-def still_open(known: dict[str, Incident], now: datetime) -> tuple[Incident, ...]:
-    """Return the open ones; what was merged has the id and the standing of what it is part of."""
-    made = []
-    for incident in known.values():
+def select_open(incidents: dict[str, Incident], now: datetime) -> tuple[Incident, ...]:
+    """Return the open incidents, sorted by when they opened.
+
+    A merged incident keeps its own signs, and has the rest from the incident it was merged into.
+    """
+    selected = []
+    for incident in incidents.values():
         main = None
         with guard(log, STEP, incident=incident.id):
-            main = resolve_merged(incident, known.get)
-        if main is None or main.status in ENDED or now - main.at > STALE:
+            main = resolve_merged(incident, incidents.get)
+        if main is None or main.status in ENDED or now - main.at > STALE_AFTER:
             continue
-        made.append(msgspec.structs.replace(main, signs=incident.signs, needed=incident.needed))
-    return tuple(sorted(made, key=lambda i: (i.opened_at, i.id)))
+        selected.append(msgspec.structs.replace(main, signs=incident.signs, needed=incident.needed))
+    return tuple(sorted(selected, key=lambda incident: (incident.opened_at, incident.id)))
 
 
 class OpenIncidents:
-    """The reader; `now` is what is open."""
+    """A reader of incidents.v1; `current` are the incidents that are open."""
 
     def __init__(self, kafka: KafkaSettings, clock: Clock) -> None:
         self._clock = clock
-        self._known: dict[str, Incident] = {}
-        self._looked_at = self._tried_at = self._warned_at = float("-inf")
-        self._assigned = self._ended = False
-        self.now: tuple[Incident, ...] = ()
+        self._incidents: dict[str, Incident] = {}
+        self._polled_at = self._assign_tried_at = self._warned_at = float("-inf")
+        self._is_assigned = self._has_reached_end = False
+        self.current: tuple[Incident, ...] = ()
         self._consumer = Consumer(
             rdkafka_settings(
                 kafka,
@@ -69,26 +75,28 @@ class OpenIncidents:
         )
 
     def start(self) -> None:
-        """Read what there is; without Kafka begin with no incident, and try again later."""
+        """Read the topic to its end; without Kafka start with no incident and retry later."""
         self._assign()
-        until = self._clock.monotonic() + _START_S
-        while self._assigned and not self._ended and self._clock.monotonic() < until:
-            self._take(self._consumer.consume(500, 0.2))
-        self.now = still_open(self._known, self._clock.now())
+        deadline = self._clock.monotonic() + _START_LIMIT_S
+        while (
+            self._is_assigned and not self._has_reached_end and self._clock.monotonic() < deadline
+        ):
+            self._apply(self._consumer.consume(500, 0.2))
+        self.current = select_open(self._incidents, self._clock.now())
 
-    def look(self) -> bool:
-        """Read what is new, now and then; say whether other incidents are open than before."""
-        at = self._clock.monotonic()
-        if at - self._looked_at < _LOOK_S:
+    def refresh(self) -> bool:
+        """Read new records, twice a second at most; say whether `current` has changed."""
+        now = self._clock.monotonic()
+        if now - self._polled_at < _POLL_INTERVAL_S:
             return False
-        self._looked_at = at
-        if not self._assigned and at - self._tried_at > _AGAIN_S:
+        self._polled_at = now
+        if not self._is_assigned and now - self._assign_tried_at > _ASSIGN_RETRY_S:
             self._assign()
-        self._take(self._consumer.consume(500, 0))
-        found = still_open(self._known, self._clock.now())
-        if found == self.now:
+        self._apply(self._consumer.consume(500, 0))
+        current = select_open(self._incidents, self._clock.now())
+        if current == self.current:
             return False
-        self.now = found
+        self.current = current
         return True
 
     def stop(self) -> None:
@@ -96,41 +104,41 @@ class OpenIncidents:
         self._consumer.close()
 
     def _assign(self) -> None:
-        """Begin to read where old incidents end, if Kafka answers."""
-        self._tried_at = self._clock.monotonic()
+        """Start to read READ_BACK ago, if Kafka answers."""
+        self._assign_tried_at = self._clock.monotonic()
         since = int((self._clock.now() - READ_BACK).timestamp() * 1000)
-        place = TopicPartition(topics.INCIDENTS.name, 0, since)
+        wanted = TopicPartition(topics.INCIDENTS.name, 0, since)
         try:
-            found = self._consumer.offsets_for_times([place], timeout=_REQUEST_S)
+            offsets = self._consumer.offsets_for_times([wanted], timeout=_REQUEST_LIMIT_S)
         except KafkaException as error:
             self._warn("incidents.unread", error.args[0].str())
             return
-        if found[0].error is not None:
-            self._warn("incidents.unread", found[0].error.str())
+        if offsets[0].error is not None:
+            self._warn("incidents.unread", offsets[0].error.str())
             return
-        self._consumer.assign(found)
-        self._assigned = True
+        self._consumer.assign(offsets)
+        self._is_assigned = True
 
-    def _warn(self, event: str, why: str) -> None:
+    def _warn(self, event: str, reason: str) -> None:
         """Log a warning, at most one a minute."""
         now = self._clock.monotonic()
         if now - self._warned_at >= _LINE_INTERVAL_S:
             self._warned_at = now
-            log.warning(event, why=why)
+            log.warning(event, why=reason)
 
-    def _take(self, records: list[Any]) -> None:
+    def _apply(self, records: list[Message]) -> None:
         for record in records:
             error = record.error()
             if error is not None:
                 if error.code() == KafkaError._PARTITION_EOF:
-                    self._ended = True
+                    self._has_reached_end = True
                 else:
                     self._warn("incidents.delayed", error.str())
                 continue
             try:
-                told = envelope.decode(Incident, record.value())
-            except Rejected as refusal:
-                log.warning("record.undecodable", topic=record.topic(), text=refusal.text)
+                update = envelope.decode(Incident, record.value())
+            except Rejected as rejection:
+                log.warning("record.undecodable", topic=record.topic(), text=rejection.text)
                 continue
-            with guard(log, STEP, incident=told.id):
-                self._known[told.id] = apply_record(self._known.get(told.id), told)
+            with guard(log, STEP, incident=update.id):
+                self._incidents[update.id] = apply_record(self._incidents.get(update.id), update)

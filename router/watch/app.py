@@ -1,21 +1,24 @@
-"""The Faust app of the watch: it reads committed records only, and commits nothing.
+"""The Faust app of the watch reads committed records, commits nothing and keeps no table.
 
-Before: decisions.v1, the queues, incidents.v1. After: state.py takes each record. At every
-assignment it reads the last minutes again by their time.
+state.py takes each record of decisions.v1, the queues and incidents.v1. At every assignment the app
+reads each topic again from the time that the state names.
 """
 
 import logging
 import os
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import cast
 
 import faust
+from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, AppT, ChannelT, StreamT
 from mode import CrashingSupervisor
 from mode.threads import WorkerThread
+from mode.types.signals import BaseSignalT
 
-from router.watch.state import State
+from router.watch.state import WatchState
 from runtime import metrics
 from runtime.client_log import take_over_logger
 from runtime.health.checks import LastSuccess
@@ -25,77 +28,83 @@ from schemas import topics
 from schemas.topics import queue_topics
 
 _faust = logging.getLogger(__name__)
-"""Faust's classes log by the module of ours that extends them; `build` sends it to our log."""
-_SESSION_S = 10.0
+"""Faust's classes log by the module of ours that extends them; `build_app` sends it to our log."""
+
+_SESSION_TIMEOUT_S = 10.0
+"""A killed watch keeps its partitions this long; the next one waits for them."""
 
 
-class _Worker(WorkerThread):
-    """The consumer's thread, whose end by an error is an event of ours."""
+class _ConsumerWorker(WorkerThread):
+    """The thread of the consumer; an error that ends it becomes an event of our log."""
 
     def run(self) -> None:
-        """Run the consumer; Python would print the traceback of what ends its thread."""
+        """Run the consumer; Python would print the traceback of an error that ends its thread."""
         try:
             super().run()
-        except Exception as error:  # noqa: BLE001 - whatever ends the thread, it is in our log
+        except Exception as error:  # noqa: BLE001 - every error that ends the thread is logged
             _faust.exception("Crashed reason=%r", error)
 
 
-class _Thread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer, reading committed records only and from the last minutes on."""
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer, which here reads committed records from the last minutes on."""
 
-    Worker = _Worker
+    Worker = _ConsumerWorker
 
-    def on_crash(self, msg: str, *fmt: Any, **_more: Any) -> None:
-        """Print nothing: Faust logs the same crash, and hands it to the app that it ends."""
+    def on_crash(self, msg: str, *fmt: object, **kwargs: object) -> None:
+        """Print nothing, because Faust also logs the crash and passes it to the app."""
 
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        made = super()._create_worker_consumer(transport)
-        made._isolation_level = "read_committed"
-        return made
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        return consumer
 
-    async def seek_to_committed(self) -> Any:
-        return await self.call_thread(self._rewind)
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek to the times of the state, because the group has no committed offsets."""
+        offsets: Mapping[TP, int] = await self.call_thread(self._seek_to_times)
+        return offsets
 
-    async def _rewind(self) -> Any:
+    async def _seek_to_times(self) -> Mapping[TP, int]:
         consumer = self._ensure_consumer()
-        parts = list(consumer.assignment())
-        if not parts:
+        partitions = list(consumer.assignment())
+        if not partitions:
             return {}
-        since: Callable[[str], float] = self.app.since  # type: ignore[attr-defined]  # it is our _App
-        found = await consumer.offsets_for_times({p: int(since(p.topic) * 1000) for p in parts})
-        ends = await consumer.end_offsets(parts)
-        at = {p: found[p].offset if found.get(p) else ends[p] for p in parts}
-        for part, offset in at.items():
-            consumer.seek(part, offset)
-        return at
+        read_since = cast("_WatchApp", self.app).read_since
+        times = {p: int(read_since(p.topic) * 1000) for p in partitions}
+        starts = await consumer.offsets_for_times(times)
+        ends = await consumer.end_offsets(partitions)
+        offsets = {p: starts[p].offset if starts.get(p) else ends[p] for p in partitions}
+        for partition, offset in offsets.items():
+            consumer.seek(partition, offset)
+        return offsets
 
 
 class _Consumer(driver.Consumer):
-    def _new_consumer_thread(self) -> Any:
-        return _Thread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> _ConsumerThread:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
 
 class _Transport(driver.Transport):
     Consumer = _Consumer
 
 
-class _App(faust.App):
-    since: Callable[[str], float]
+class _WatchApp(faust.App):
+    read_since: Callable[[str], float]
+    """Returns the time, in seconds, from which a topic is read at an assignment."""
 
     def _create_directories(self) -> None:
-        """Nothing is kept on disk."""
+        """Create none, because nothing is kept on disk."""
 
 
-def build(settings: Settings, state: State, fresh: LastSuccess) -> faust.App:
-    """Return the Faust app; it begins to read when it is started."""
+def build_app(settings: Settings, state: WatchState, last_decision: LastSuccess) -> faust.App:
+    """Return the Faust app, which starts to read in `start`."""
     take_over_logger(__name__, "faust", is_outage)
-    app = _App(
+    app = _WatchApp(
         "santral-watch",
         broker=f"kafka://{settings.kafka.bootstrap}",
         id_format="{id}",
         broker_client_id="santral-watch",
         consumer_group_instance_id=f"watch-{os.uname().nodename}",
-        broker_session_timeout=_SESSION_S,
+        broker_session_timeout=_SESSION_TIMEOUT_S,
         broker_heartbeat_interval=3.0,
         broker_request_timeout=15.0,
         processing_guarantee="at_least_once",
@@ -111,31 +120,45 @@ def build(settings: Settings, state: State, fresh: LastSuccess) -> faust.App:
         reply_create_topic=False,
     )
     app.transport = _Transport(app.conf.broker_consumer, app)
-    app.since = state.since
+    app.read_since = state.read_since
+    _add_agents(app, settings, state, last_decision)
+    return app
 
-    def source(*names: str) -> Any:
+
+def _add_agents(
+    app: faust.App, settings: Settings, state: WatchState, last_decision: LastSuccess
+) -> None:
+    """Give each record of the topics to the state."""
+
+    def source(*names: str) -> ChannelT[bytes]:
         return app.topic(*names, key_type=bytes, value_type=bytes, acks=False)
 
-    async def rates(stream: Any) -> None:
+    async def count_decisions(stream: StreamT[bytes]) -> None:
         async for event in stream.events():
-            fresh.succeeded()
+            last_decision.succeeded()
             metrics.count("santral_watch_events_total")
             state.count_decision(event.value, event.message.partition, event.message.offset)
 
-    async def work(stream: Any) -> None:
+    async def see_items(stream: StreamT[bytes]) -> None:
         async for event in stream.events():
-            place = (event.message.topic, event.message.partition)
-            state.see_item(event.value, place, time.time())
+            partition = (event.message.topic, event.message.partition)
+            state.see_item(event.value, partition, time.time())
 
-    async def said(stream: Any) -> None:
+    async def apply_incidents(stream: StreamT[bytes]) -> None:
         async for event in stream.events():
             state.apply_incident(event.value)
 
-    async def revoked(_app: Any, *args: Any, signal: Any = None, **_more: Any) -> None:
-        state.windows.drop({p.partition for p in args[0] if p.topic == topics.DECISIONS.name})
+    async def drop_rates(
+        _app: faust.App,
+        /,
+        *arguments: Collection[TP],
+        signal: BaseSignalT[AppT] | None = None,
+        **_options: object,
+    ) -> None:
+        revoked = arguments[0]
+        state.rates.drop({p.partition for p in revoked if p.topic == topics.DECISIONS.name})
 
-    app.agent(source(topics.DECISIONS.name), concurrency=1)(rates)
-    app.agent(source(*queue_topics(settings.departments)), concurrency=1)(work)
-    app.agent(source(topics.INCIDENTS.name), concurrency=1)(said)
-    app.on_partitions_revoked.connect(revoked, weak=False)  # type: ignore[arg-type]  # the stub asks for a name that Faust never passes
-    return app
+    app.agent(source(topics.DECISIONS.name), concurrency=1)(count_decisions)
+    app.agent(source(*queue_topics(settings.departments)), concurrency=1)(see_items)
+    app.agent(source(topics.INCIDENTS.name), concurrency=1)(apply_incidents)
+    app.on_partitions_revoked.connect(drop_rates, weak=False)

@@ -1,19 +1,18 @@
-"""Distinct messages per minute, channel, department and intent: the live rates. Pure.
-
-Before: run.py reads decisions.v1. After: Prometheus gauges.
-"""
+"""Counts distinct messages per minute, channel, department and intent, for the live rates. Pure."""
 
 from collections import Counter
 
 from schemas.base import Record, Time
 
-KEPT_MINUTES = 10
+MAX_MINUTES = 10
+"""The live rate is of the last full minute; the others absorb decisions that arrive late."""
 
-Key = tuple[str, str, str]
+RateKey = tuple[str, str, str]
+"""Channel, department and intent."""
 
 
-class Seen(Record, frozen=True, kw_only=True):
-    """What the watch needs of a Decision."""
+class CountedDecision(Record, frozen=True, kw_only=True):
+    """The fields of a Decision that the rates need."""
 
     message: str
     channel: str
@@ -23,35 +22,36 @@ class Seen(Record, frozen=True, kw_only=True):
     hops: int = 0
 
 
-class Windows:
-    """Distinct messages per minute and key, by partition, for the last minutes."""
+class MinuteRates:
+    """The counts of the last minutes, by partition of decisions.v1."""
 
     def __init__(self) -> None:
-        self._counts: dict[int, dict[int, Counter[Key]]] = {}
-        self._next: dict[int, int] = {}
+        self._counts: dict[int, dict[int, Counter[RateKey]]] = {}
+        self._next_offset: dict[int, int] = {}
 
-    def take(self, partition: int, offset: int, seen: Seen) -> None:
-        """Count one decision; what was read before, or moved by people, is not a new message."""
-        if offset < self._next.get(partition, 0):
+    def count(self, partition: int, offset: int, decision: CountedDecision) -> None:
+        """Count one decision, unless it was read before, or people moved the message."""
+        if offset < self._next_offset.get(partition, 0):
             return
-        self._next[partition] = offset + 1
-        if seen.hops:
+        self._next_offset[partition] = offset + 1
+        if decision.hops:
             return
-        minute = int(seen.decided_at.timestamp()) // 60
+        minute = int(decision.decided_at.timestamp()) // 60
+        key = (decision.channel, decision.department, decision.intent)
         minutes = self._counts.setdefault(partition, {})
-        minutes.setdefault(minute, Counter())[seen.channel, seen.department, seen.intent] += 1
-        for old in [m for m in minutes if m <= max(minutes) - KEPT_MINUTES]:
+        minutes.setdefault(minute, Counter())[key] += 1
+        for old in [m for m in minutes if m <= max(minutes) - MAX_MINUTES]:
             del minutes[old]
 
     def drop(self, partitions: set[int]) -> None:
-        """Forget partitions: who owns them next reads their last minutes again."""
+        """Forget partitions; their next owner reads their last minutes again."""
         for partition in partitions:
             self._counts.pop(partition, None)
-            self._next.pop(partition, None)
+            self._next_offset.pop(partition, None)
 
-    def minute(self, minute: int) -> Counter[Key]:
-        """Return the counts of one minute over all partitions."""
-        total: Counter[Key] = Counter()
+    def sum_minute(self, minute: int) -> Counter[RateKey]:
+        """Return the counts of a minute since 1970 over all partitions."""
+        total: Counter[RateKey] = Counter()
         for minutes in self._counts.values():
             total.update(minutes.get(minute, {}))
         return total

@@ -1,10 +1,10 @@
 """`santral watch`: live rates, and incidents (many customers, one cause, now), on Faust.
 
-Before: decisions.v1 for the rates; the queues for incidents; incidents.v1 for what people say of
-them. After: Prometheus gauges; incidents.v1 and pulses.v1. A process of its own, off the road:
-killing it disturbs nothing. It commits nothing and keeps no table: at every assignment it reads
-the last minutes again by their time, and the queues from the last hour that it counted, so it is
-exact after any crash (docs/decisions/0004-watch.md, 0012-incidents.md). One process sees all of it.
+It reads decisions.v1, the queues and the verdicts in incidents.v1, and writes metrics, incidents.v1
+and pulses.v1. No message waits for this process. It commits nothing and keeps no table. At every
+assignment it reads the last minutes again by their time, and the queues from the last hour that it
+counted, so it is exact after any crash (docs/decisions/0004-watch.md, 0012-incidents.md). Only one
+watch may run, because it has to see every message.
 """
 
 import asyncio
@@ -13,13 +13,12 @@ import os
 import signal
 import time
 from collections import Counter
-from typing import Any
 
 import faust
 
-from router.watch.app import build
-from router.watch.minute_rates import Windows
-from router.watch.state import STEP, State
+from router.watch.app import build_app
+from router.watch.minute_rates import MinuteRates
+from router.watch.state import STEP, WatchState
 from runtime import log as logs
 from runtime import metrics
 from runtime.bus.publisher import Publisher
@@ -38,17 +37,20 @@ from schemas.incident import Incident, Pulse
 
 log = logs.get(__name__)
 
-_STOP_S = 8.0
-_TOLD_EVERY_S = 2.0
+_STOP_LIMIT_S = 8.0
+"""Faust has this long to leave its group; then the process ends without it."""
+
+_RATES_INTERVAL_S = 2.0
 _TURN_S = 0.5
-_AGAIN_S = 2.0
-_SETTLED_S = 30.0  # a run so long was a good one: the next pause is short again
+_PUBLISH_RETRY_S = 2.0
+_SETTLED_AFTER_S = 30.0
+"""A run of at least this length was healthy, so the next restart is quick again."""
 
 
-async def _rate(windows: Windows) -> None:
-    """Set the gauges to the last full minute, for ever."""
+async def _export_rates(rates: MinuteRates) -> None:
+    """Set the gauges to the last full minute, until cancelled."""
     while True:
-        counts = windows.minute(int(time.time()) // 60 - 1)
+        counts = rates.sum_minute(int(time.time()) // 60 - 1)
         metrics.forget("santral_watch_messages_rate")
         for channel, department, intent in counts:
             metrics.gauge(
@@ -58,27 +60,28 @@ async def _rate(windows: Windows) -> None:
                 department=department,
                 intent=intent,
             )
-        await asyncio.sleep(_TOLD_EVERY_S)
+        await asyncio.sleep(_RATES_INTERVAL_S)
 
 
-async def _tell(state: State, publisher: Publisher) -> None:
-    """Let time pass for the incidents, and publish what they tell in its order, for ever."""
+async def _advance_incidents(state: WatchState, publisher: Publisher) -> None:
+    """Let time pass for the incidents, and publish their records in order, until cancelled."""
     incidents = state.incidents
     while True:
         with guard(log, STEP):
-            incidents.tick(state.watermark.at(time.time()))
-        while incidents.told:
-            record = incidents.told[0]
+            incidents.advance(state.watermark.reached(time.time()))
+        while incidents.unpublished:
+            record = incidents.unpublished[0]
             with guard(log, STEP):
                 try:
                     await _publish(record, publisher)
                 except Retry:
-                    await asyncio.sleep(_AGAIN_S)
+                    await asyncio.sleep(_PUBLISH_RETRY_S)
                     continue
-            incidents.told.pop(0)
+            incidents.unpublished.popleft()
         metrics.forget("santral_incidents_open")
-        for brand, number in Counter(i.brand for i in incidents.open()).items():
-            metrics.gauge("santral_incidents_open", number, brand=brand)
+        open_by_brand = Counter(incident.brand for incident in incidents.open_incidents())
+        for brand, count in open_by_brand.items():
+            metrics.gauge("santral_incidents_open", count, brand=brand)
         await asyncio.sleep(_TURN_S)
 
 
@@ -98,68 +101,70 @@ async def _publish(record: Incident | Pulse, publisher: Publisher) -> None:
         )
 
 
-def _alone(app: faust.App, settings: Settings) -> str | None:
-    """Say when another watch has a part of what must be seen together."""
+def _missing_partitions(app: faust.App, settings: Settings) -> str | None:
+    """Return why the watch does not see every message, None if it does."""
     queues = map(topics.queue, settings.departments)
     read: list[topics.AnyTopic] = [topics.DECISIONS, topics.INCIDENTS, *queues]
-    due = sum(partitions_of(t, settings.kafka) for t in read)
-    held = len(app.consumer.assignment())
-    return None if held >= due else f"has {held} of {due} partitions: run only one watch"
+    needed = sum(partitions_of(topic, settings.kafka) for topic in read)
+    assigned = len(app.consumer.assignment())
+    if assigned >= needed:
+        return None
+    return f"has {assigned} of {needed} partitions: run only one watch"
 
 
-class _Run:
-    """One run of the Faust app: it ends by itself after a crash, or with `stop`."""
+class _FaustRun:
+    """One run of the Faust app, which ends after a crash or with `stop`."""
 
     def __init__(self, settings: Settings, publisher: Publisher) -> None:
         self._settings, self._publisher = settings, publisher
-        self._state = State(settings)
+        self._state = WatchState(settings)
         self._app: faust.App | None = None
-        self._starting: asyncio.Future[Any] | None = None
+        self._starting: asyncio.Future[None] | None = None
 
-    def joined(self) -> str | None:
+    def check_joined(self) -> str | None:
         """Return why the app does not read yet, or None."""
         is_reading = self._starting is not None and self._starting.done()
         return None if is_reading else "has not joined its group yet"
 
-    def alone(self) -> str | None:
-        """Say when another watch has a part of what must be seen together."""
-        if self._app is None or self.joined() is not None:
+    def check_alone(self) -> str | None:
+        """Return why the app does not see every message, or None."""
+        if self._app is None or self.check_joined() is not None:
             return None
-        return _alone(self._app, self._settings)
+        return _missing_partitions(self._app, self._settings)
 
-    async def until(self, stop: asyncio.Event) -> BaseException | None:
-        """Read and count until `stop`; return what ended the app before that."""
+    async def run_until(self, stop: asyncio.Event) -> BaseException | None:
+        """Read and count until `stop`; return the error that ended the app before that."""
         if not await before(stop, self._state.restore(self._settings)):
             return None
-        app = build(
-            self._settings, self._state, LastSuccess(SystemClock(), float("inf"), "decision")
-        )
-        # start() returns only once partitions are assigned: never await it alone.
+        last_decision = LastSuccess(SystemClock(), float("inf"), "decision")
+        app = build_app(self._settings, self._state, last_decision)
+        # start() returns only after the assignment of partitions, so nothing may await it alone.
         self._app, self._starting = app, asyncio.ensure_future(app.start())
         stopping = asyncio.ensure_future(stop.wait())
         ended = asyncio.ensure_future(app.wait_until_stopped())
-        working = [
-            asyncio.ensure_future(_rate(self._state.windows)),
-            asyncio.ensure_future(_tell(self._state, self._publisher)),
+        loops = [
+            asyncio.ensure_future(_export_rates(self._state.rates)),
+            asyncio.ensure_future(_advance_incidents(self._state, self._publisher)),
         ]
-        waiting = {self._starting, stopping, ended, *working}
+        waiting = {self._starting, stopping, ended, *loops}
         while True:
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if done != {self._starting} or self._starting.exception() is not None:
                 break
-        tasks = (self._starting, *working)
-        failures = [t.exception() for t in tasks if t.done() and not t.cancelled()]
-        crash = next(filter(None, failures), None) or app.crash_reason
-        for task in (stopping, *working):
+        tasks = (self._starting, *loops)
+        errors = [t.exception() for t in tasks if t.done() and not t.cancelled()]
+        crash = next(filter(None, errors), None) or app.crash_reason
+        for task in (stopping, *loops):
             task.cancel()
         closing = asyncio.ensure_future(app.stop())
-        await asyncio.wait({closing}, timeout=_STOP_S)
+        await asyncio.wait({closing}, timeout=_STOP_LIMIT_S)
         if stop.is_set():
             return crash
         return crash or RuntimeError("Faust ended without a reason")
 
 
 async def _main(settings: Settings, health: Health) -> int:
+    """Run the app, and restart it after a crash, until a signal; return the exit code."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -171,14 +176,14 @@ async def _main(settings: Settings, health: Health) -> int:
     publisher = Publisher(settings.kafka, f"santral-watch-{os.getpid()}", kafka)
     pauses = Backoff()
     while True:
-        run = _Run(settings, publisher)
-        health.add("joined", run.joined)
-        health.add("alone", run.alone)
+        run = _FaustRun(settings, publisher)
+        health.add("joined", run.check_joined)
+        health.add("alone", run.check_alone)
         health.finish_start()
         began = loop.time()
         crash: BaseException | None
         try:
-            crash = await run.until(stop)
+            crash = await run.run_until(stop)
         except Exception as error:
             if not is_outage(error):
                 raise
@@ -186,7 +191,7 @@ async def _main(settings: Settings, health: Health) -> int:
         if stop.is_set():
             break
         kafka.failed(f"the watch begins again: {type(crash).__name__}: {crash}")
-        if loop.time() - began > _SETTLED_S:
+        if loop.time() - began > _SETTLED_AFTER_S:
             pauses.reset()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pauses.next())
@@ -205,5 +210,5 @@ def start(settings: Settings) -> None:
     log.info("stage.started", ops_port=ops.server_port)
     code = asyncio.run(_main(settings, health))
     log.info("stage.stopped", code=code)
-    # Faust's own threads may still hold sockets after a crash: leave without them.
+    # After a crash Faust's threads may still hold sockets, and would keep the process alive.
     os._exit(code)

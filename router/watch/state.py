@@ -1,21 +1,21 @@
-"""The memory of the watch: what it has counted, and where it begins to read after a restart.
+"""The memory of the watch: the rates, the incidents, and the times to read from after a restart.
 
-Before: records of decisions.v1, the queues, incidents.v1 and pulses.v1. After: run.py publishes
-incidents and rates. A record that makes the watch fail costs only itself.
+app.py gives it the records of the topics, and run.py publishes its incidents and rates. A record
+that meets a fault costs only itself.
 """
 
 import time
 from collections.abc import Iterable
 from typing import TypeVar
 
-from router.incidents.observation import sighting
-from router.incidents.tracker import Incidents, Options
-from router.watch.minute_rates import KEPT_MINUTES, Seen, Windows
+from router.incidents.observation import observe
+from router.incidents.tracker import IncidentTracker, TrackerOptions
+from router.watch.minute_rates import MAX_MINUTES, CountedDecision, MinuteRates
 from router.watch.watermark import Watermark
 from runtime import log as logs
 from runtime.bus.readers import read_to_end
 from runtime.health.faults import guard
-from runtime.settings.structs import Settings
+from runtime.settings.structs import Settings, WatchSettings
 from schemas import envelope, topics
 from schemas.base import Record
 from schemas.decision import WorkItem
@@ -28,9 +28,12 @@ R = TypeVar("R", bound=Record)
 STEP = "watch"
 """The watch in `santral_bugs_caught_total`."""
 
+_OVERLAP_S = 60.0
+"""incidents.v1 is read from this long before the start, because its writers have other clocks."""
 
-def _decoded(struct: type[R], value: bytes | None) -> R | None:
-    """Return what a record holds; None, and a line in the log, when that can't be told."""
+
+def _decode(struct: type[R], value: bytes | None) -> R | None:
+    """Return the content of a record; None, and a line in the log, for an invalid one."""
     try:
         return envelope.decode(struct, value)
     except Rejected as error:
@@ -38,37 +41,39 @@ def _decoded(struct: type[R], value: bytes | None) -> R | None:
         return None
 
 
-class State:
-    """What the watch holds, and where it begins to read after a restart."""
+def _tracker_options(settings: WatchSettings) -> TrackerOptions:
+    return TrackerOptions(
+        min_customers=settings.customers,
+        min_score=settings.score,
+        min_messages=settings.learn,
+        quiet_s=settings.quiet.total_seconds(),
+    )
+
+
+class WatchState:
+    """The rates and the incidents of the records read so far."""
 
     def __init__(self, settings: Settings) -> None:
-        told = settings.watch
-        self.windows = Windows()
+        self.rates = MinuteRates()
         self.watermark = Watermark()
-        self.incidents = Incidents(
-            Options(
-                customers=told.customers,
-                score=told.score,
-                learn=told.learn,
-                quiet_s=told.quiet.total_seconds(),
-            )
-        )
+        self.incidents = IncidentTracker(_tracker_options(settings.watch))
         self._began_at = time.time()
 
     async def restore(self, settings: Settings) -> None:
-        """Read what was told before: the usual, and the incidents."""
+        """Read the pulses and incidents from before the start."""
         pulses: list[Pulse] = []
         records: list[Incident] = []
         async for batch in read_to_end(settings.kafka, [topics.PULSES.name]):
-            pulses += [p for r in batch if (p := _decoded(Pulse, r.value)) is not None]
+            pulses += [p for r in batch if (p := _decode(Pulse, r.value)) is not None]
         since = int((self._began_at - READ_BACK.total_seconds()) * 1000)
         async for batch in read_to_end(settings.kafka, [topics.INCIDENTS.name], since):
-            records += [i for r in batch if (i := _decoded(Incident, r.value)) is not None]
+            records += [i for r in batch if (i := _decode(Incident, r.value)) is not None]
         self.remember(pulses, records)
-        log.info("watch.restored", hours=len(pulses), incidents=len(self.incidents.open()))
+        open_count = len(self.incidents.open_incidents())
+        log.info("watch.restored", hours=len(pulses), incidents=open_count)
 
     def remember(self, pulses: Iterable[Pulse], records: Iterable[Incident]) -> None:
-        """Take earlier records; a record that makes the watch fail costs only itself."""
+        """Restore earlier records one by one, so that a fault costs only its record."""
         for pulse in pulses:
             with guard(log, STEP, hour=str(pulse.hour)):
                 self.incidents.restore((pulse,), ())
@@ -77,35 +82,35 @@ class State:
                 self.incidents.restore((), (record,))
 
     def count_decision(self, value: bytes | None, partition: int, offset: int) -> None:
-        """Count a decision in its minute."""
-        decision = _decoded(Seen, value)
+        """Count a record of decisions.v1 in its minute."""
+        decision = _decode(CountedDecision, value)
         if decision is not None:
             with guard(log, STEP, partition=partition, offset=offset):
-                self.windows.take(partition, offset, decision)
+                self.rates.count(partition, offset, decision)
 
     def see_item(self, value: bytes | None, partition: tuple[str, int], now: float) -> None:
         """Take a record of a queue for the incidents."""
-        item = _decoded(WorkItem, value)
+        item = _decode(WorkItem, value)
         if item is None:
             return
         with guard(log, STEP, message=item.message.id):
             self.watermark.note(partition, item.decision.decided_at.timestamp(), now)
-            observation = sighting(item)
+            observation = observe(item)
             if observation is not None:
-                self.incidents.see(observation)
+                self.incidents.observe(observation)
 
     def apply_incident(self, value: bytes | None) -> None:
-        """Take a person's verdict on an incident."""
-        record = _decoded(Incident, value)
+        """Take a person's verdict from incidents.v1."""
+        record = _decode(Incident, value)
         if record is not None and record.agent:
             with guard(log, STEP, incident=record.id):
                 self.incidents.apply(record)
 
-    def since(self, topic: str) -> float:
-        """Return from when on a topic is read at an assignment, in seconds."""
+    def read_since(self, topic: str) -> float:
+        """Return the time, in seconds, from which a topic is read when it is assigned."""
         now = time.time()
         if topic == topics.DECISIONS.name:
-            return (now // 60 - KEPT_MINUTES + 1) * 60
+            return (now // 60 - MAX_MINUTES + 1) * 60
         if topic == topics.INCIDENTS.name:
-            return self._began_at - 60
-        return self.incidents.since(now)
+            return self._began_at - _OVERLAP_S
+        return self.incidents.replay_since(now)

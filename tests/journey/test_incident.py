@@ -1,4 +1,4 @@
-"""Incidents on the road: real Kafka, the watch killed in the middle, the page in a real browser."""
+"""An incident through real processes, with the watch killed twice and the pages in a browser."""
 
 import asyncio
 import uuid
@@ -13,7 +13,7 @@ from playwright.async_api import Browser, expect
 from runtime.bus.publisher import Publisher
 from runtime.settings.structs import KafkaSettings
 from schemas import topics
-from schemas.incident import Incident, Pulse
+from schemas.incident import Incident
 from tests.support.browser import LAYOUTS, browser, check_page, shot, signed_in_address
 from tests.support.outage import OUTAGE, ordinary_pulses
 from tests.support.servers.local_profile import LocalProfile
@@ -24,69 +24,69 @@ __all__ = ["browser"]
 BRAND = "incident-road"
 
 
-async def _publish(road: LocalProfile, known: list[Pulse]) -> None:
+async def _publish_pulses(road: LocalProfile) -> None:
+    """Publish ordinary hours up to the present one."""
+    this_hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    hours = ordinary_pulses()
+    shift = this_hour - max(p.hour for p in hours) - timedelta(hours=1)
     publisher = Publisher(KafkaSettings(bootstrap=road.access["kafka"]), "test-pulses")
-    for pulse in known:
-        await publisher.publish(topics.PULSES, pulse, source="test")
+    for pulse in hours:
+        shifted = msgspec.structs.replace(pulse, brand=BRAND, hour=pulse.hour + shift)
+        await publisher.publish(topics.PULSES, shifted, source="test")
     await publisher.stop()
 
 
 def _kill_watch(road: LocalProfile) -> None:
-    old = road.children()["watch"]
-    old.kill()
+    killed = road.children()["watch"]
+    killed.kill()
     wait(
         "the watch is back and has its partitions",
-        lambda: road.children().get("watch") not in (None, old) and road.ready("watch"),
+        lambda: road.children().get("watch") not in (None, killed) and road.ready("watch"),
         60,
     )
 
 
 def _incidents(road: LocalProfile) -> list[dict[str, Any]]:
     with road.http("desk", "console") as desk:
-        found: list[dict[str, Any]] = desk.get("/v1/incidents").json()["incidents"]
-    return [i for i in found if i["brand"] == BRAND]
+        incidents: list[dict[str, Any]] = desk.get("/v1/incidents").json()["incidents"]
+    return [i for i in incidents if i["brand"] == BRAND]
 
 
-def _write(road: LocalProfile, text: str, number: int, **more: Any) -> dict[str, str]:
+def _write(road: LocalProfile, text: str, number: int) -> dict[str, str]:
+    """Send a message of customer `number`; return its id and conversation."""
     sender = {"email": f"c{number}@ornek.example"}
-    return road.send(text, uuid.uuid4().hex, brand=BRAND, sender=sender, **more)
+    return road.send(text, uuid.uuid4().hex, brand=BRAND, sender=sender)
 
 
 @pytest.fixture(scope="module")
 def incident(road: LocalProfile) -> Iterator[dict[str, Any]]:
-    """An incident that the watch opened by itself, and was killed after."""
-    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    shift = now - max(p.hour for p in ordinary_pulses()) - timedelta(hours=1)
-    known = [
-        Pulse(brand=BRAND, hour=p.hour + shift, messages=p.messages, terms=p.terms)
-        for p in ordinary_pulses()
-    ]
-    asyncio.run(_publish(road, known))
+    """An incident that the watch opened before it was killed, and grew after that."""
+    asyncio.run(_publish_pulses(road))
     _kill_watch(road)
     for n in range(8):
         _write(road, OUTAGE[n % len(OUTAGE)], n)
-    (found,) = wait("an incident is open", lambda: _incidents(road), 60)
+    (opened,) = wait("an incident is open", lambda: _incidents(road), 60)
     _kill_watch(road)
     for n in range(8, 12):
         _write(road, OUTAGE[n % len(OUTAGE)], n)
 
-    def grown() -> dict[str, Any] | None:
-        (known,) = _incidents(road)
-        return known if known["customers"] == 12 else None
+    def find_grown() -> dict[str, Any] | None:
+        (grown,) = _incidents(road)
+        return grown if grown["customers"] == 12 else None
 
-    yield wait("it has grown by those who wrote after the kill", grown, 90)
-    (only,) = [i for i in _incidents(road) if i["status"] != "merged"]
-    assert found["id"] == only["id"]
+    yield wait("the incident has the customers who wrote after the kill", find_grown, 90)
+    (remaining,) = [i for i in _incidents(road) if i["status"] != "merged"]
+    assert opened["id"] == remaining["id"]
 
 
-def test_later_messages_carry_it_and_people_judge_and_answer_it(
+def test_later_messages_carry_the_incident_and_people_judge_and_answer_it(
     road: LocalProfile, incident: dict[str, Any]
 ) -> None:
     assert "Kadıköy" in incident["words"]
     later = _write(road, "Kadıköy'de internet yok, çalışamıyorum", 20)
-    told = road.message(later["id"], lambda m: m["decision"])
-    assert told["decision"]["incident"] == incident["id"]
-    reasons = {r["id"]: r for r in told["decision"]["reasons"]}
+    decision = road.message(later["id"], lambda m: m["decision"])["decision"]
+    assert decision["incident"] == incident["id"]
+    reasons = {r["id"]: r for r in decision["reasons"]}
     assert "Kadıköy" in {e["text"] for e in reasons["state.incident"]["evidence"]}
     other = _write(road, "Faturam yanlış gelmiş", 21)
     assert road.message(other["id"], lambda m: m["decision"])["decision"]["incident"] is None
@@ -99,35 +99,34 @@ def test_later_messages_carry_it_and_people_judge_and_answer_it(
         assert desk.post(f"{base}/confirm", json={}).status_code == 400
         confirmed = desk.post(f"{base}/confirm", json={"agent": "ada"}).json()
         assert (confirmed["status"], confirmed["agent"]) == ("confirmed", "ada")
-    before = told["decision"]["priority"]
+    open_priority = decision["priority"]
 
-    def more_urgent() -> bool:
+    def is_more_urgent() -> bool:
         sent = _write(road, "Kadıköy'de internet yok, çalışamıyorum", 30)
-        made = road.message(sent["id"], lambda m: m["decision"])["decision"]
-        return bool(made["priority"] == before + 10)
+        confirmed_decision = road.message(sent["id"], lambda m: m["decision"])["decision"]
+        return bool(confirmed_decision["priority"] == open_priority + 10)
 
-    wait("messages of a confirmed incident are still more urgent", more_urgent, 30)
+    wait("messages of a confirmed incident are still more urgent", is_more_urgent, 30)
 
     holding = {"agent": "ada", "text_tr": "Ekiplerimiz yolda.", "text_en": "We are on it."}
     with road.http("desk", "console") as desk:
         assert desk.post(f"{base}/answer", json=holding | {"later": True}).status_code == 200
-        known = desk.get(base).json()
-    assert len(known["messages"]) >= 12
+        members = desk.get(base).json()["messages"]
+    assert len(members) >= 12
 
-    def answered(identifier: str) -> list[str]:
-        told = road.message(identifier, lambda m: m["decision"])
-        return [o["text"] for o in told["outcomes"] if o["kind"] == "replied"]
+    def read_replies(identifier: str) -> list[str]:
+        outcomes = road.message(identifier, lambda m: m["decision"])["outcomes"]
+        return [o["text"] for o in outcomes if o["kind"] == "replied"]
 
-    wait("who wrote before has the text", lambda: answered(known["messages"][-1]), 60)
+    wait("an earlier customer has the text", lambda: read_replies(members[-1]), 60)
     with road.http("desk", "console") as desk:
         assert desk.post(f"{base}/answer", json=holding | {"later": True}).status_code == 200
     last = _write(road, "No internet in Kadıköy today, what is going on?", 40)
-    assert wait("who writes later has it, too", lambda: answered(last["id"]), 60) == [
-        "We are on it."
-    ]
-    for identifier in known["messages"]:
-        assert len(answered(identifier)) <= 1, "each conversation once"
-    assert answered(other["id"]) == []
+    later_replies = wait("a later customer has the text, too", lambda: read_replies(last["id"]), 60)
+    assert later_replies == ["We are on it."]
+    for identifier in members:
+        assert len(read_replies(identifier)) <= 1, "each conversation once"
+    assert read_replies(other["id"]) == []
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=["desk light tr", "phone dark en"])
@@ -147,22 +146,21 @@ async def test_the_pages_are_live_accessible_and_act(
     for box in ("#text_tr", "#text_en"):
         await page.locator(box).fill("")
     await page.get_by_role("button", name="Gönder" if turkish else "Send").click()
-    said = "En az bir metin yazın." if turkish else "Write at least one of the texts."
-    await expect(page.get_by_role("alert")).to_have_text(said)
+    hint = "En az bir metin yazın." if turkish else "Write at least one of the texts."
+    await expect(page.get_by_role("alert")).to_have_text(hint)
     await check_page(page, "an answer without a text")
     tile = page.locator(".tiles dd").first
-    before = int(await tile.inner_text())
+    customers = int(await tile.inner_text())
     _write(road, "internet gitti kadıköy", 100 + (1 if turkish else 0))
-    await expect(tile).to_have_text(str(before + 1), timeout=60_000)
+    await expect(tile).to_have_text(str(customers + 1), timeout=60_000)
     await context.close()
 
 
-async def test_another_that_may_be_the_same_is_named_and_merged_on_the_page(
+async def test_a_likely_duplicate_is_named_and_merged_on_the_page(
     road: LocalProfile, browser: Browser, incident: dict[str, Any]
 ) -> None:
-    known = msgspec.convert(incident, Incident)
-    other = msgspec.structs.replace(
-        known,
+    duplicate = msgspec.structs.replace(
+        msgspec.convert(incident, Incident),
         id=uuid.uuid4().hex,
         status="opened",
         title="outage",
@@ -172,29 +170,29 @@ async def test_another_that_may_be_the_same_is_named_and_merged_on_the_page(
         at=datetime.now(UTC),
     )
     publisher = Publisher(KafkaSettings(bootstrap=road.access["kafka"]), "test-incidents")
-    await publisher.publish(topics.INCIDENTS, other, source="test")
+    await publisher.publish(topics.INCIDENTS, duplicate, source="test")
     await publisher.stop()
 
-    def alike() -> list[str]:
+    def read_alike() -> list[str]:
         with road.http("desk", "console") as desk:
-            answer = desk.get(f"/v1/incidents/{other.id}")
-        found: list[str] = answer.json()["alike"] if answer.status_code == 200 else []
-        return found
+            answer = desk.get(f"/v1/incidents/{duplicate.id}")
+        alike: list[str] = answer.json()["alike"] if answer.status_code == 200 else []
+        return alike
 
-    assert wait("what may be the same is known", alike, 30) == [incident["id"]]
+    assert wait("the likely duplicate is known", read_alike, 30) == [incident["id"]]
     context = await browser.new_context(locale="en-GB")
     page = await context.new_page()
-    await page.goto(signed_in_address(road, f"/incidents/{other.id}"))
+    await page.goto(signed_in_address(road, f"/incidents/{duplicate.id}"))
     hint = page.locator(".note", has_text="May have the same cause")
     await expect(hint).to_contain_text("Kadıköy")
-    await check_page(page, "an incident beside one that may be the same")
+    await check_page(page, "an incident with a likely duplicate")
     await shot(page, "incident-alike")
     await page.get_by_role("button", name="Merge").click()
     await expect(page.locator(".tiles dd").nth(1)).to_have_text("merged", timeout=20_000)
     await context.close()
 
 
-async def test_a_person_dismisses_it_on_the_page(
+async def test_a_person_dismisses_an_incident_on_the_page(
     road: LocalProfile, browser: Browser, incident: dict[str, Any]
 ) -> None:
     context = await browser.new_context(locale="en-GB")

@@ -14,10 +14,10 @@ from router.decision import fault_decision
 from router.decision.decide import decide_message
 from router.decision.department_choice import IMPORTED
 from router.decision.policy import Policy
-from router.incidents.observation import Sighting
-from router.incidents.open_incidents import still_open
+from router.incidents.observation import Observation
+from router.incidents.open_incidents import select_open
 from router.record_decision import FaultRuns, RecordResult, decide_record
-from router.watch.state import State
+from router.watch.state import WatchState
 from runtime.settings.structs import Settings
 from schemas import envelope
 from schemas.decision import Decision, WorkItem
@@ -216,7 +216,7 @@ def test_a_broken_incident_does_not_affect_the_others() -> None:
     good = Incident(id="a", brand="b", status="opened", opened_at=NOW, at=NOW, title="t")
     bad = cast("Any", SimpleNamespace(id="x"))
     before = count_caught_bugs("open_incidents")
-    incidents = still_open({"x": bad, "a": good}, NOW)
+    incidents = select_open({"x": bad, "a": good}, NOW)
     assert [i.id for i in incidents] == ["a"]
     assert count_caught_bugs("open_incidents") == before + 1
 
@@ -232,7 +232,7 @@ class _PoisonedIncidents:
             raise KeyError(identifier)
         self.taken.append(identifier)
 
-    def see(self, observation: Sighting) -> None:
+    def observe(self, observation: Observation) -> None:
         """Take one message."""
         self._take(observation.text.split()[0])
 
@@ -249,7 +249,7 @@ class _PoisonedIncidents:
 
 
 def test_the_watch_continues_after_a_record_that_meets_a_fault() -> None:
-    state, poisoned_incidents = State(Settings()), _PoisonedIncidents()
+    state, poisoned_incidents = WatchState(Settings()), _PoisonedIncidents()
     state.incidents = cast("Any", poisoned_incidents)
     before = count_caught_bugs("watch")
     for text in ("iyi", POISON, "tamam"):

@@ -66,8 +66,8 @@ def test_while_kafka_is_away_its_clients_log_a_few_events_of_ours_and_nothing_el
 
 CRASHED = """
 import asyncio, sys
-from router.watch.app import build
-from router.watch.state import State
+from router.watch.app import build_app
+from router.watch.state import WatchState
 from runtime import log
 from runtime.clock import SystemClock
 from runtime.health.checks import LastSuccess
@@ -77,7 +77,7 @@ log.configure("watch", as_json=True)
 settings = Settings(kafka=KafkaSettings(bootstrap=f"127.0.0.1:{sys.argv[1]}"))
 
 async def run():
-    app = build(settings, State(settings), LastSuccess(SystemClock(), 60, "decision"))
+    app = build_app(settings, WatchState(settings), LastSuccess(SystemClock(), 60, "decision"))
     if sys.argv[2] == "bug":
         app.consumer._thread._create_worker_consumer = lambda _transport: 1 / 0
     await asyncio.gather(app.consumer.start(), return_exceptions=True)

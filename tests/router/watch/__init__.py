@@ -1,1 +1,1 @@
-"""Tests of router/text/."""
+"""Tests of router/watch/."""

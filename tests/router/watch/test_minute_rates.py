@@ -1,39 +1,51 @@
-"""The watch counts each decision once in its minute, and forgets old minutes."""
+"""The live rates count each decision once, and only for the last minutes."""
 
 from datetime import UTC, datetime
 
-import pytest
+from router.watch.minute_rates import MAX_MINUTES, CountedDecision, MinuteRates
 
-from router.watch.minute_rates import KEPT_MINUTES, Seen, Windows
+KEY = ("api", "billing", "complaint")
 
 
-def _observation(minute: int, hops: int = 0) -> Seen:
-    decided_at = datetime.fromtimestamp(minute * 60 + 5, UTC)
-    return Seen(
-        message="m", channel="api", department="d", intent="i", decided_at=decided_at, hops=hops
+def _decision(minute: int, hops: int = 0) -> CountedDecision:
+    channel, department, intent = KEY
+    return CountedDecision(
+        message="m",
+        channel=channel,
+        department=department,
+        intent=intent,
+        decided_at=datetime.fromtimestamp(minute * 60 + 5, UTC),
+        hops=hops,
     )
 
 
-@pytest.fixture
-def windows() -> Windows:
-    """Windows that have counted four decisions: three of partition 0 and one of partition 1."""
-    windows = Windows()
+def test_a_decision_that_is_read_again_counts_once() -> None:
+    rates = MinuteRates()
     for offset in (0, 1, 1, 0, 2):
-        windows.take(0, offset, _observation(100))
-    windows.take(1, 0, _observation(100))
-    windows.take(1, 1, _observation(100, hops=1))
-    return windows
+        rates.count(0, offset, _decision(100))
+    rates.count(1, 0, _decision(100))
+    assert rates.sum_minute(100)[KEY] == 4
 
 
-def test_a_repeated_offset_and_a_rerouted_item_are_not_counted_again(windows: Windows) -> None:
-    assert windows.minute(100)["api", "d", "i"] == 4
+def test_a_message_that_people_moved_is_not_counted_again() -> None:
+    rates = MinuteRates()
+    rates.count(0, 0, _decision(100, hops=1))
+    assert rates.sum_minute(100) == {}
 
 
-def test_a_partition_that_another_watch_took_over_counts_no_more(windows: Windows) -> None:
-    windows.drop({1})
-    assert windows.minute(100)["api", "d", "i"] == 3
+def test_the_counts_of_a_dropped_partition_are_gone() -> None:
+    rates = MinuteRates()
+    rates.count(0, 0, _decision(100))
+    rates.count(1, 0, _decision(100))
+    rates.drop({1})
+    assert rates.sum_minute(100)[KEY] == 1
+    rates.count(1, 0, _decision(100))
+    assert rates.sum_minute(100)[KEY] == 2, "its next owner reads it again"
 
 
-def test_a_later_minute_forgets_the_old_ones_of_its_partition(windows: Windows) -> None:
-    windows.take(0, 3, _observation(100 + KEPT_MINUTES))
-    assert windows.minute(100) == {("api", "d", "i"): 1}
+def test_old_minutes_are_forgotten() -> None:
+    rates = MinuteRates()
+    rates.count(0, 0, _decision(100))
+    rates.count(0, 1, _decision(100 + MAX_MINUTES))
+    assert rates.sum_minute(100) == {}
+    assert rates.sum_minute(100 + MAX_MINUTES)[KEY] == 1
