@@ -22,7 +22,7 @@ from cli.context import (
 from schemas.errors import ConfigError, Problem, Unavailable
 
 if TYPE_CHECKING:
-    from router.backtest.replay import Report
+    from router.backtest.report import BacktestReport
 
 _ZONE = timezone(timedelta(hours=3), "Europe/Istanbul")
 """Turkey keeps one time all year since 2016."""
@@ -91,10 +91,10 @@ def backtest(
 
 def _replay(
     ctx: click.Context, rules: Path | None, models: tuple[Path, ...], since: str | None
-) -> "Report":
+) -> "BacktestReport":
     settings = load_running_settings(ctx, "the store")
     from cli.offline.decisions import load_trial_policy
-    from router.backtest.replay import replay
+    from router.backtest.replay import RecordedFacts, replay
     from router.policy_settings import with_overrides
     from workers.store import recorded_traffic
 
@@ -103,20 +103,23 @@ def _replay(
     begin = _parse_since(since) if since else None
     with recorded_traffic.open_traffic(settings, begin) as records, progress_bar() as update:
         count = records.count()
+        facts = RecordedFacts(
+            people=records.people(),
+            recorded=records.recorded(),
+            incidents=records.incidents(),
+        )
         return replay(
             records.events(),
             live,
             candidate,
+            facts,
             since=begin,
-            people=records.people(),
-            recorded=records.recorded(),
-            incidents=records.incidents(),
             zone=_ZONE,
-            tell=lambda done: update("replaying", done, count),
+            update=lambda done: update("replaying", done, count),
         )
 
 
-def _print_summary(report: "Report") -> None:
+def _print_summary(report: "BacktestReport") -> None:
     print_note(
         f"{report.messages} messages: {report.changed} would change "
         f"({100 * report.changed_share:.1f} %), {report.department_changed} to another department"
@@ -137,7 +140,7 @@ def _print_summary(report: "Report") -> None:
     print_note(f"{before:.0f} -> {after:.0f} microseconds a message")
 
 
-def _failures(report: "Report", limits: Limits) -> list[str]:
+def _failures(report: "BacktestReport", limits: Limits) -> list[str]:
     """Return a sentence for each limit that the report breaks."""
     max_change, min_accuracy = limits["max_change"], limits["min_accuracy"]
     failures = []

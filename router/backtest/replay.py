@@ -1,366 +1,274 @@
-"""Recorded traffic decided again, by what is live and by a candidate, with their states. Pure.
+"""Decides recorded traffic again, with the live policy and with a candidate, and compares them.
 
-Before: workers/store/recorded_traffic.py reads messages and people's outcomes in the order of time.
-After: `santral backtest` shows what would change. Both sides see the same messages and outcomes;
-each keeps conversations of its own, so that a follow-up goes where its own side sent the first.
+workers/store/recorded_traffic.py reads the messages and people's outcomes in the order of time.
+Both sides get the same ones. Pure.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
-from router.decision.analysis import TextAnalysis, analyse, classified_text
-from router.decision.apply_outcome import apply_outcome
-from router.decision.decide import RoutingResult, decide_message
+from router.backtest.policy_side import PolicySide
+from router.backtest.report import (
+    Agreement,
+    BacktestReport,
+    ChangedMessage,
+    DepartmentMove,
+    DepartmentScores,
+    HourlyLoad,
+    Placement,
+    RuleFirings,
+)
+from router.decision.analysis import classified_text
 from router.decision.policy import Policy
 from router.models.language import detect_language
 from router.training.scores import wilson_interval
-from schemas.base import Record, Time
 from schemas.decision import PERSONAL, TRIAGE, Decision
 from schemas.incident import Incident
 from schemas.message import Message
 from schemas.outcome import Outcome
-from schemas.state.conversation import ConversationState
 from schemas.text.masking import mask_personal_numbers
 
-AT_ONCE = 1000
-EXAMPLES = 50
-_SHOWN = 160  # characters of a message in an example
+Event = Message | Outcome
 
-Tell = Callable[[int], None]
+MAX_BATCH = 1000
+"""Events of a batch, whose messages are analysed together, which is faster than one by one."""
 
-
-class Place(Record, frozen=True, kw_only=True):
-    """Where a side sends a message, how urgent it finds it, and why."""
-
-    department: str
-    action: str
-    priority: int
-    confidence: float
-    reasons: tuple[str, ...]
+MAX_EXAMPLES = 50
+_MAX_EXAMPLE_CHARS = 160
 
 
-class Example(Record, frozen=True, kw_only=True):
-    """A message that would be decided otherwise; `text` is its beginning, personal numbers masked;
-    `people` is the department where people left it, where that is known."""
+@dataclass(frozen=True)
+class RecordedFacts:
+    """The store's knowledge of the messages, each by message id.
 
-    message: str
-    channel: str
-    received_at: Time
-    text: str
-    before: Place
-    after: Place
-    people: str | None = None
+    `people` is the department where people left it, `recorded` the one of its first decision, and
+    `incidents` the incident that it belonged to, as the router knew it then.
+    """
 
-
-class Moved(Record, frozen=True, kw_only=True):
-    """So many messages would go from one department to another."""
-
-    before: str
-    after: str
-    count: int
-
-
-class OfDepartment(Record, frozen=True, kw_only=True):
-    """A department by people's corrections: `lines` of them are its own; precision and recall (0
-    to 1, null without a case) of what is live and of the candidate."""
-
-    department: str
-    lines: int
-    precision_before: float | None
-    precision_after: float | None
-    recall_before: float | None
-    recall_after: float | None
-
-
-class Load(Record, frozen=True, kw_only=True):
-    """New items of a department in an hour of the day (0 to 23, local time), over all days."""
-
-    department: str
-    hour: int
-    before: int
-    after: int
-
-
-class Fired(Record, frozen=True, kw_only=True):
-    """How many messages a rule fired on; 0 is a rule that may be dead."""
-
-    rule: str
-    before: int
-    after: int
-
-
-class Judged(Record, frozen=True, kw_only=True):
-    """How often the first decision was where people left the message: share, 95 % interval."""
-
-    before: float
-    before_low: float
-    before_high: float
-    after: float
-    after_low: float
-    after_high: float
-    messages: int
-
-
-class Report(Record, frozen=True, kw_only=True):
-    """What a candidate would change. Shares are of `messages`; times are microseconds a message,
-    amortised, on one core."""
-
-    since: Time | None
-    messages: int
-    first: Time | None
-    last: Time | None
-    before: str
-    after: str
-    as_recorded: int
-    changed: int
-    changed_share: float
-    department_changed: int
-    triage_before: int
-    triage_after: int
-    raised: int
-    lowered: int
-    moves: tuple[Moved, ...]
-    examples: tuple[Example, ...]
-    judged: Judged | None
-    departments: tuple[OfDepartment, ...]
-    load: tuple[Load, ...]
-    rules: tuple[Fired, ...]
-    microseconds_before: float
-    microseconds_after: float
+    people: Mapping[str, str] = field(default_factory=dict)
+    recorded: Mapping[str, str] = field(default_factory=dict)
+    incidents: Mapping[str, Incident] = field(default_factory=dict)
 
 
 @dataclass
-class _Side:
-    """One side of the comparison: its policy, its conversations, what it found."""
+class _Comparison:
+    """The two sides and the counts of their differences, after the messages so far."""
 
-    policy: Policy
-    states: dict[str, ConversationState] = field(default_factory=dict)
-    seconds: float = 0.0
-    right: Counter[str] = field(default_factory=Counter)
-    said: Counter[str] = field(default_factory=Counter)
-    load: Counter[tuple[str, int]] = field(default_factory=Counter)
-    fired: Counter[str] = field(default_factory=Counter)
-    triage: int = 0
+    before: PolicySide
+    after: PolicySide
+    facts: RecordedFacts
+    zone: tzinfo
+    messages: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    as_recorded: int = 0
+    changes: Counter[str] = field(default_factory=Counter)
+    moves: Counter[tuple[str, str]] = field(default_factory=Counter)
+    checked: Counter[str] = field(default_factory=Counter)
+    """Messages that people checked, by the department where they left them."""
 
-    def read(self, batch: list[Message]) -> list[TextAnalysis]:
-        began = time.perf_counter()
-        made = analyse(batch, self.policy)
-        self.seconds += time.perf_counter() - began
-        return made
+    examples: list[ChangedMessage] = field(default_factory=list)
 
-    def decide(self, message: Message, read: TextAnalysis, known: Incident | None) -> Decision:
-        began = time.perf_counter()
-        state = self.states.get(message.conversation)
-        by = replace(self.policy, incidents=(known,)) if known else self.policy
-        made = decide_message(message, state, by, message.received_at, read)
-        if made.state is not None:
-            self.states[message.conversation] = made.state
-        self.seconds += time.perf_counter() - began
-        return made.decision
+    def compare(self, message: Message, before: Decision, after: Decision) -> None:
+        """Count the decisions of both sides on a message."""
+        self.messages += 1
+        self.first = self.first or message.received_at
+        self.last = message.received_at
+        self.as_recorded += self.facts.recorded.get(message.id) == before.department
+        hour = message.received_at.astimezone(self.zone).hour
+        self.before.count(before, hour)
+        self.after.count(after, hour)
+        people = self.facts.people.get(message.id)
+        if people is not None and before.action in ("queue", "triage"):
+            self.checked[people] += 1
+            self.before.judge(before, people)
+            self.after.judge(after, people)
+        differences = _differences(before, after)
+        self.changes.update(differences)
+        if differences:
+            self.changes["any"] += 1
+            self.moves[before.department, after.department] += "department" in differences
+            if len(self.examples) < MAX_EXAMPLES or (
+                "department" in differences and self._make_room()
+            ):
+                self.examples.append(_example(message, before, after, people))
 
-    def people(self, outcome: Outcome) -> None:
-        made = apply_outcome(
-            outcome, self.states.get(outcome.conversation), self.policy.departments, outcome.at
+    def _make_room(self) -> bool:
+        """Remove an example with an unchanged department, the least interesting kind, if any."""
+        for index, example in enumerate(self.examples):
+            if example.before.department == example.after.department:
+                del self.examples[index]
+                return True
+        return False
+
+    def report(self, since: datetime | None) -> BacktestReport:
+        """Return the report of the messages so far."""
+        before, after, count = self.before, self.after, self.messages
+        return BacktestReport(
+            since=since,
+            messages=count,
+            first=self.first,
+            last=self.last,
+            before=before.name(),
+            after=after.name(),
+            as_recorded=self.as_recorded,
+            changed=self.changes["any"],
+            changed_share=self.changes["any"] / count if count else 0.0,
+            department_changed=self.changes["department"],
+            triage_before=before.triage,
+            triage_after=after.triage,
+            raised=self.changes["raised"],
+            lowered=self.changes["lowered"],
+            moves=tuple(
+                DepartmentMove(before=source, after=target, count=moved)
+                for (source, target), moved in self.moves.most_common()
+                if moved
+            ),
+            examples=tuple(self.examples[:MAX_EXAMPLES]),
+            judged=_agreement(before, after, self.checked.total()),
+            departments=tuple(_department_scores(before, after, self.checked)),
+            load=tuple(_hourly_loads(before, after)),
+            rules=tuple(_rule_firings(before, after)),
+            microseconds_before=before.seconds / max(1, count) * 1e6,
+            microseconds_after=after.seconds / max(1, count) * 1e6,
         )
-        state = made.state if isinstance(made, RoutingResult) else made
-        if state is not None:
-            self.states[outcome.conversation] = state
-
-    def name(self) -> str:
-        """What its rules and models are called."""
-        return " ".join((self.policy.pack.version, *(m.name for m in self.policy.models)))
 
 
 def replay(
-    events: Iterable[Message | Outcome],
+    events: Iterable[Event],
     live: Policy,
     candidate: Policy,
+    facts: RecordedFacts = RecordedFacts(),
     *,
     since: datetime | None = None,
-    people: Mapping[str, str] | None = None,
-    recorded: Mapping[str, str] | None = None,
-    incidents: Mapping[str, Incident] | None = None,
     zone: tzinfo = UTC,
-    tell: Tell = lambda _count: None,
-) -> Report:
-    """Return what would change. Events before `since` only make the states.
+    update: Callable[[int], None] = lambda _count: None,
+) -> BacktestReport:
+    """Return what the candidate would change.
 
-    `people` says by message where people left it, `recorded` where it was sent then, `incidents`
-    which open incident it was known to be part of.
+    Events before `since` only build the conversations. `zone` is that of the hours in the report.
+    `update` receives the number of compared messages after each batch.
     """
-    before, after = _Side(live), _Side(candidate)
-    people, recorded = people or {}, recorded or {}
-    changed, examples = Counter[str](), list[Example]()
-    moves: Counter[tuple[str, str]] = Counter()
-    truth: Counter[str] = Counter()
-    times: list[datetime] = []
-    count = 0
-    detect_language("?")  # its model is read from its file now, and on neither side's time
-    for part in _parts(events):
-        batch = [e for e in part if isinstance(e, Message)]
-        reads = zip(before.read(batch), after.read(batch), strict=True)
-        for event in part:
+    comparison = _Comparison(PolicySide(live), PolicySide(candidate), facts, zone)
+    before, after = comparison.before, comparison.after
+    detect_language("?")  # load the language model now, so that neither side's timing includes it
+    for batch in _batches(events):
+        messages = [event for event in batch if isinstance(event, Message)]
+        analyses = zip(before.analyse(messages), after.analyse(messages), strict=True)
+        for event in batch:
             if isinstance(event, Outcome):
-                before.people(event)
-                after.people(event)
+                before.apply(event)
+                after.apply(event)
                 continue
-            one_read, other_read = next(reads)
-            known = incidents.get(event.id) if incidents else None
-            told = before.decide(event, one_read, known)
-            would = after.decide(event, other_read, known)
-            if (since and event.received_at < since) or told.action == "repeat":
+            analysis_before, analysis_after = next(analyses)
+            incident = facts.incidents.get(event.id)
+            decision_before = before.decide(event, analysis_before, incident)
+            decision_after = after.decide(event, analysis_after, incident)
+            if since and event.received_at < since:
                 continue
-            count += 1
-            times = [times[0] if times else event.received_at, event.received_at]
-            changed["as recorded"] += recorded.get(event.id) == told.department
-            _loads(event, told, would, before, after, zone)
-            if event.id in people and told.action in ("queue", "triage"):
-                _judge(people[event.id], told, would, before, after, truth)
-            kinds = _differences(told, would)
-            changed.update(kinds)
-            if kinds:
-                changed["any"] += 1
-                moves[told.department, would.department] += told.department != would.department
-                if len(examples) < EXAMPLES or ("department" in kinds and _spare(examples)):
-                    examples.append(_example(event, told, would, people.get(event.id)))
-        tell(count)
-    return Report(
-        since=since,
-        messages=count,
-        first=times[0] if times else None,
-        last=times[-1] if times else None,
-        before=before.name(),
-        after=after.name(),
-        as_recorded=changed["as recorded"],
-        changed=changed["any"],
-        changed_share=changed["any"] / count if count else 0.0,
-        department_changed=changed["department"],
-        triage_before=before.triage,
-        triage_after=after.triage,
-        raised=changed["raised"],
-        lowered=changed["lowered"],
-        moves=tuple(Moved(before=b, after=a, count=n) for (b, a), n in moves.most_common() if n),
-        examples=tuple(examples[:EXAMPLES]),
-        judged=_judged(before, after, truth),
-        departments=tuple(_departments(before, after, truth)),
-        load=tuple(
-            Load(department=d, hour=h, before=before.load[d, h], after=after.load[d, h])
-            for d, h in sorted({*before.load, *after.load})
-        ),
-        rules=tuple(
-            Fired(rule=r, before=before.fired[r], after=after.fired[r])
-            for r in dict.fromkeys(x.id for s in (before, after) for x in s.policy.pack.rules)
-        ),
-        microseconds_before=before.seconds / max(1, count) * 1e6,
-        microseconds_after=after.seconds / max(1, count) * 1e6,
-    )
+            if decision_before.action != "repeat":
+                comparison.compare(event, decision_before, decision_after)
+        update(comparison.messages)
+    return comparison.report(since)
 
 
-def _parts(events: Iterable[Message | Outcome]) -> Iterator[list[Message | Outcome]]:
-    part: list[Message | Outcome] = []
+def _batches(events: Iterable[Event]) -> Iterator[list[Event]]:
+    batch: list[Event] = []
     for event in events:
-        part.append(event)
-        if len(part) == AT_ONCE:
-            yield part
-            part = []
-    if part:
-        yield part
+        batch.append(event)
+        if len(batch) == MAX_BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
-def _differences(told: Decision, would: Decision) -> list[str]:
-    kinds = []
-    if told.department != would.department:
-        kinds.append("department")
-    if (told.action == "triage") != (would.action == "triage"):
-        kinds.append("triage")
-    if told.priority != would.priority:
-        kinds.append("raised" if would.priority > told.priority else "lowered")
-    return kinds
+def _differences(before: Decision, after: Decision) -> list[str]:
+    """Return the names of what differs: department, triage, raised or lowered priority."""
+    differences = []
+    if before.department != after.department:
+        differences.append("department")
+    if (before.action == "triage") != (after.action == "triage"):
+        differences.append("triage")
+    if before.priority != after.priority:
+        differences.append("raised" if after.priority > before.priority else "lowered")
+    return differences
 
 
-def _loads(
-    message: Message, told: Decision, would: Decision, before: _Side, after: _Side, zone: tzinfo
-) -> None:
-    hour = message.received_at.astimezone(zone).hour
-    for side, decision in ((before, told), (after, would)):
-        if decision.action in ("queue", "triage"):
-            side.load[decision.department, hour] += 1
-        side.triage += decision.action == "triage"
-        side.fired.update({r.id for r in decision.reasons if r.kind == "rule"})
-
-
-def _judge(
-    truth: str, told: Decision, would: Decision, before: _Side, after: _Side, seen: Counter[str]
-) -> None:
-    seen[truth] += 1
-    for side, decision in ((before, told), (after, would)):
-        side.said[decision.department] += 1
-        side.right[truth] += decision.department == truth
-
-
-def _judged(before: _Side, after: _Side, truth: Counter[str]) -> Judged | None:
-    count = truth.total()
-    if not count:
+def _agreement(before: PolicySide, after: PolicySide, checked: int) -> Agreement | None:
+    if not checked:
         return None
-    one_share, other = before.right.total() / count, after.right.total() / count
-    low, high = wilson_interval(one_share, count)
-    other_low, other_high = wilson_interval(other, count)
-    return Judged(
-        before=one_share,
-        before_low=low,
-        before_high=high,
-        after=other,
-        after_low=other_low,
-        after_high=other_high,
-        messages=count,
+    share_before = before.right.total() / checked
+    share_after = after.right.total() / checked
+    before_low, before_high = wilson_interval(share_before, checked)
+    after_low, after_high = wilson_interval(share_after, checked)
+    return Agreement(
+        before=share_before,
+        before_low=before_low,
+        before_high=before_high,
+        after=share_after,
+        after_low=after_low,
+        after_high=after_high,
+        messages=checked,
     )
 
 
-def _departments(before: _Side, after: _Side, truth: Counter[str]) -> Iterator[OfDepartment]:
-    def share(part: int, whole: int) -> float | None:
-        return part / whole if whole else None
-
-    for name in sorted({*truth, *before.said, *after.said} - {TRIAGE}):
-        yield OfDepartment(
+def _department_scores(
+    before: PolicySide, after: PolicySide, checked: Counter[str]
+) -> Iterator[DepartmentScores]:
+    for name in sorted({*checked, *before.judged, *after.judged} - {TRIAGE}):
+        yield DepartmentScores(
             department=name,
-            lines=truth[name],
-            precision_before=share(before.right[name], before.said[name]),
-            precision_after=share(after.right[name], after.said[name]),
-            recall_before=share(before.right[name], truth[name]),
-            recall_after=share(after.right[name], truth[name]),
+            lines=checked[name],
+            precision_before=_share(before.right[name], before.judged[name]),
+            precision_after=_share(after.right[name], after.judged[name]),
+            recall_before=_share(before.right[name], checked[name]),
+            recall_after=_share(after.right[name], checked[name]),
         )
 
 
-def _spare(examples: list[Example]) -> bool:
-    """Make room for a changed department: changed priorities are common and tell the least."""
-    for at, held in enumerate(examples):
-        if held.before.department == held.after.department:
-            del examples[at]
-            return True
-    return False
+def _share(count: int, total: int) -> float | None:
+    return count / total if total else None
 
 
-def _example(message: Message, told: Decision, would: Decision, people: str | None) -> Example:
+def _hourly_loads(before: PolicySide, after: PolicySide) -> Iterator[HourlyLoad]:
+    for department, hour in sorted({*before.load, *after.load}):
+        yield HourlyLoad(
+            department=department,
+            hour=hour,
+            before=before.load[department, hour],
+            after=after.load[department, hour],
+        )
+
+
+def _rule_firings(before: PolicySide, after: PolicySide) -> Iterator[RuleFirings]:
+    rules = dict.fromkeys(r.id for side in (before, after) for r in side.policy.pack.rules)
+    for rule in rules:
+        yield RuleFirings(rule=rule, before=before.firings[rule], after=after.firings[rule])
+
+
+def _example(
+    message: Message, before: Decision, after: Decision, people: str | None
+) -> ChangedMessage:
     text = classified_text(message)
-    for found in reversed([e for e in told.entities if e.kind in PERSONAL]):
-        text = text[: found.start] + found.value + text[found.end :]
+    for entity in reversed([e for e in before.entities if e.kind in PERSONAL]):
+        text = text[: entity.start] + entity.value + text[entity.end :]
     text = mask_personal_numbers(text)
-    return Example(
+    return ChangedMessage(
         message=message.id,
         channel=message.channel,
         received_at=message.received_at,
-        text=" ".join(text.split())[:_SHOWN],
-        before=_place(told),
-        after=_place(would),
+        text=" ".join(text.split())[:_MAX_EXAMPLE_CHARS],
+        before=_placement(before),
+        after=_placement(after),
         people=people,
     )
 
 
-def _place(decision: Decision) -> Place:
-    return Place(
+def _placement(decision: Decision) -> Placement:
+    return Placement(
         department=decision.department,
         action=decision.action,
         priority=decision.priority,

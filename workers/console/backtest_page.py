@@ -38,7 +38,7 @@ class _HourLoad(Record, frozen=True, kw_only=True):
 
 
 def page(report: bytes) -> str:
-    """Return the page of a report (the JSON of router.backtest.replay.Report)."""
+    """Return the page of a report (the JSON of router.backtest.report.BacktestReport)."""
     values = msgspec.json.decode(report)
     loads = msgspec.convert(values["load"], tuple[_HourLoad, ...])
     return _TEMPLATES.get_template("backtest.html").render(r=values, bars=_all_bars(loads))

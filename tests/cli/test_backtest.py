@@ -1,0 +1,72 @@
+"""`santral backtest` prints a report, and its exit code is for CI."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import main
+from tests.support.backtest import RecordTraffic, record_traffic, traffic
+from tests.support.messages import NOW
+
+__all__ = ["record_traffic"]
+pytestmark = pytest.mark.slow
+
+RULES = """
+[[rule]]
+id = "own.tram"
+department = "sales"
+any = ["teleferik*"]
+tr = "teleferik"
+en = "tram"
+match = ["teleferik"]
+no_match = ["otobüs"]
+weight = 5
+"""
+
+
+@pytest.fixture
+def rules(record_traffic: RecordTraffic, tmp_path: Path) -> None:
+    """A store with the traffic, and a folder of rules to try."""
+    record_traffic(traffic())
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "own.toml").write_text(RULES)
+
+
+def _run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["backtest", "--rules", "rules", *arguments])
+
+
+@pytest.mark.usefixtures("rules")
+def test_the_command_prints_the_report_and_writes_the_page(tmp_path: Path) -> None:
+    result = _run("--page", "report.html")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert report["messages"] == 6
+    assert report["as_recorded"] == 6
+    assert report["judged"]["messages"] == 2
+    assert "would change" in result.stderr
+    assert "teleferik" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.usefixtures("rules")
+def test_a_broken_limit_gives_the_exit_code_1() -> None:
+    result = _run("--max-change", "10")
+    assert result.exit_code == 1
+    assert "too much" in result.stderr
+    assert _run("--min-accuracy", "100").exit_code == 1
+    assert _run("--max-change", "100", "--min-accuracy", "50").exit_code == 0
+
+
+@pytest.mark.usefixtures("rules")
+@pytest.mark.parametrize("since", ["2027-01-01", "yesterday"])
+def test_a_time_without_messages_gives_the_exit_code_2(since: str) -> None:
+    assert _run("--since", since).exit_code == 2
+
+
+@pytest.mark.usefixtures("rules")
+def test_only_messages_since_the_time_are_counted() -> None:
+    since = (NOW + timedelta(hours=7, minutes=30)).isoformat()
+    assert json.loads(_run("--since", since).stdout)["messages"] == 1
