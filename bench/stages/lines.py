@@ -1,16 +1,15 @@
 """The desk's lines: the feed's throughput and latency, and a rebuild of an emptied Redis.
 
-The rebuild has `BENCH_WAITING` waiting messages, and as many finished ones besides, in a Redis with
-512 MB that evicts nothing.
+The rebuild has `BENCH_WAITING` waiting messages, and as many finished ones, in a Redis with 512 MB
+that evicts nothing.
 """
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from redis import Redis
@@ -35,7 +34,7 @@ from workers.desk_queue.queue import P
 WAITING = int(os.environ.get("BENCH_WAITING", "1000000"))
 FED = int(os.environ.get("BENCH_FED", "100000"))
 RATE, SECONDS = 50, 10
-MAXMEMORY_MB = 512
+REDIS_MEMORY_MB = 512
 
 
 @contextmanager
@@ -51,7 +50,7 @@ def _feed(settings: Settings, port: int) -> Iterator[None]:
         process.wait(30)
 
 
-def _seconds_until(condition: Any, limit_s: float = 300) -> float:
+def _seconds_until(condition: Callable[[], bool], limit_s: float = 300) -> float:
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > limit_s:
@@ -68,7 +67,7 @@ def _served(redis: "Redis[bytes]") -> bool:
     return bool(redis.exists(f"{P}epoch")) and bool(redis.exists(f"{P}verified"))
 
 
-def _throughput(settings: Settings, redis: "Redis[bytes]", port: int) -> dict[str, Any]:
+def _throughput(settings: Settings, redis: "Redis[bytes]", port: int) -> dict[str, float]:
     with _feed(settings, port):
         _seconds_until(lambda: _served(redis))
     produce(settings, (work_item(n) for n in range(FED)))
@@ -126,38 +125,38 @@ def _load(settings: Settings) -> None:
             arrived_ms=arrived_ms + n,
             score=float(arrived_ms + n),
         )
-        part = waiting_partition(record.conversation, settings.kafka.partitions)
+        partition = waiting_partition(record.conversation, settings.kafka.partitions)
         key = waiting_key(record.message, 0)
-        producer.produce(topics.WAITING.name, envelope.encode(record), key, part)
+        producer.produce(topics.WAITING.name, envelope.encode(record), key, partition)
         if finished:
-            producer.produce(topics.WAITING.name, None, key, part)
+            producer.produce(topics.WAITING.name, None, key, partition)
         if n % 1000 == 0:
             producer.poll(0)
     producer.flush(120)
 
 
 def _commit_starts(settings: Settings) -> None:
-    """Let the group have read everything: the queues are as the feed left them."""
-    places = [
+    """Commit the ends of the queues and outcomes, as a feed does that has read everything."""
+    numbers = [
         *list_queue_partitions(settings.kafka, settings.departments),
         *list_outcome_partitions(settings.kafka),
     ]
     consumer = Consumer(rdkafka_settings(settings.kafka, **{"group.id": GROUP}))
-    parts = [TopicPartition(topic, number, 0) for topic, number in places]
-    for part in parts:
-        part.offset = consumer.get_watermark_offsets(part, 10)[1]
-    consumer.commit(offsets=parts, asynchronous=False)
+    partitions = [TopicPartition(topic, number, 0) for topic, number in numbers]
+    for partition in partitions:
+        partition.offset = consumer.get_watermark_offsets(partition, 10)[1]
+    consumer.commit(offsets=partitions, asynchronous=False)
     consumer.close()
 
 
-def _rebuild(settings: Settings, redis: "Redis[bytes]", port: int) -> dict[str, Any]:
+def _rebuild(settings: Settings, redis: "Redis[bytes]", port: int) -> dict[str, float]:
     _load(settings)
     _commit_starts(settings)
     redis.flushall()
-    redis.config_set("maxmemory", f"{MAXMEMORY_MB}mb")
+    redis.config_set("maxmemory", f"{REDIS_MEMORY_MB}mb")
     redis.config_set("maxmemory-policy", "noeviction")
     with _feed(settings, port):
-        start = _seconds_until(lambda: redis.exists(f"{P}rebuild:lock"))
+        start = _seconds_until(lambda: bool(redis.exists(f"{P}rebuild:lock")))
         first = _seconds_until(lambda: _served(redis))
         rest = _seconds_until(lambda: redis.hlen(f"{P}at") > 0, 600)
         memory = int(redis.info("memory")["used_memory"])
@@ -172,9 +171,9 @@ def _rebuild(settings: Settings, redis: "Redis[bytes]", port: int) -> dict[str, 
     }
 
 
-def run() -> dict[str, Any]:
+def run() -> dict[str, float]:
     """Measure throughput and latency on one broker, the rebuild on another."""
-    result: dict[str, Any] = {}
+    result: dict[str, float] = {}
     with start_broker() as settings, start_valkey() as port, Redis(port=port) as redis:
         result |= _throughput(settings, redis, port)
     with start_broker() as settings, start_valkey() as port, Redis(port=port) as redis:

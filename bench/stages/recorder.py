@@ -1,10 +1,13 @@
-"""The recorder against bare executemany (SQLite) and COPY (PostgreSQL) of the same rows."""
+"""The recorder against bare inserts of the same rows.
+
+The baseline is executemany in SQLite and COPY in PostgreSQL.
+"""
 
 import os
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Engine, text
 
@@ -20,38 +23,75 @@ from workers.run import MIGRATIONS
 COUNT = int(os.environ.get("BENCH_RECORDS", "40000"))
 BATCH = 5000
 
+Record = tuple[str, bytes]
+"""The topic and the value of a record."""
 
-def _records() -> list[tuple[str, bytes]]:
-    by, made = policy(), []
+
+def run() -> dict[str, float]:
+    """Measure both stores."""
+    records = _invent_records()
+    result: dict[str, float] = {"records": COUNT}
+    with tempfile.TemporaryDirectory() as folder:
+        urls = {"sqlite": f"sqlite:///{Path(folder) / 's.db'}"}
+        server = Postgres().start() if Postgres.binaries else None
+        if server is not None:
+            urls["postgresql"] = server.url
+        try:
+            for name, url in urls.items():
+                bare, ours = _measure(url, records)
+                result |= {
+                    f"{name}_bare_per_s": round(bare),
+                    f"{name}_recorder_per_s": round(ours),
+                    f"{name}_ratio": round(ours / bare, 3),
+                }
+        finally:
+            if server is not None:
+                server.stop()
+    return result
+
+
+def _invent_records() -> list[Record]:
+    """Return messages, each followed by its decision."""
+    rules = policy()
+    records = []
     for number in range(COUNT // 2):
         sent = message(number, COUNT)
-        made.append((topics.MESSAGES.name, envelope.encode(sent)))
-        made.append(
-            (topics.DECISIONS.name, envelope.encode(decide_message(sent, None, by, NOW).decision))
-        )
-    return made
+        decision = decide_message(sent, None, rules, NOW).decision
+        records.append((topics.MESSAGES.name, envelope.encode(sent)))
+        records.append((topics.DECISIONS.name, envelope.encode(decision)))
+    return records
 
 
-def _ours(engine: Engine, records: list[tuple[str, bytes]]) -> float:
-    began, offset = time.perf_counter(), 0
-    for at in range(0, len(records), BATCH):
+def _measure(url: str, records: Sequence[Record]) -> tuple[float, float]:
+    """Return the records a second of bare inserts, and those of the recorder."""
+    store.migrate(url, MIGRATIONS)
+    engine = store.engine(url)
+    try:
+        return _insert_bare(engine, records), _record(engine, records)
+    finally:
+        engine.dispose()
+
+
+def _batches(records: Sequence[Record]) -> Iterator[Rows]:
+    """Yield the rows of each batch."""
+    for start in range(0, len(records), BATCH):
         rows = Rows()
-        for topic, value in records[at : at + BATCH]:
+        for offset, (topic, value) in enumerate(records[start : start + BATCH], start):
             add_record(rows, topic, 0, offset, value)
-            offset += 1
+        yield rows
+
+
+def _record(engine: Engine, records: Sequence[Record]) -> float:
+    began = time.perf_counter()
+    for rows in _batches(records):
         with engine.begin() as connection:
             write_rows(connection, rows)
     return len(records) / (time.perf_counter() - began)
 
 
-def _bare(engine: Engine, records: list[tuple[str, bytes]]) -> float:
-    """The same rows, made beforehand, into the same tables without index or look-up."""
-    batches = []
-    for at in range(0, len(records), BATCH):
-        rows = Rows()
-        for offset, (topic, value) in enumerate(records[at : at + BATCH]):
-            add_record(rows, topic, 0, offset, value)
-        batches.append(rows)
+def _insert_bare(engine: Engine, records: Sequence[Record]) -> float:
+    """Insert the same rows, built beforehand, into tables without an index."""
+    batches = list(_batches(records))
     with engine.begin() as connection:
         for table in ("messages", "decisions"):
             connection.execute(
@@ -67,28 +107,3 @@ def _bare(engine: Engine, records: list[tuple[str, bytes]]) -> float:
                 else:
                     copy_rows(connection, f"bare_{table}", values)
     return len(records) / (time.perf_counter() - began)
-
-
-def run() -> dict[str, Any]:
-    """Measure both stores."""
-    records, told = _records(), dict[str, Any](records=COUNT)
-    with tempfile.TemporaryDirectory() as folder:
-        urls = {"sqlite": f"sqlite:///{Path(folder) / 's.db'}"}
-        server = Postgres().start() if Postgres.binaries else None
-        if server is not None:
-            urls["postgresql"] = server.url
-        try:
-            for name, url in urls.items():
-                store.migrate(url, MIGRATIONS)
-                engine = store.engine(url)
-                bare, ours = _bare(engine, records), _ours(engine, records)
-                engine.dispose()
-                told |= {
-                    f"{name}_bare_per_s": round(bare),
-                    f"{name}_recorder_per_s": round(ours),
-                    f"{name}_ratio": round(ours / bare, 3),
-                }
-        finally:
-            if server is not None:
-                server.stop()
-    return told

@@ -2,7 +2,6 @@
 
 import os
 import time
-from typing import Any
 
 import msgspec
 import psutil
@@ -22,7 +21,7 @@ from tests.support.servers.broker import start_broker
 COUNT = int(os.environ.get("BENCH_MESSAGES", "100000"))
 
 
-def bare(settings: Settings, count: int) -> float:
+def consume_and_produce(settings: Settings, count: int) -> float:
     """Decode and encode each message with nothing in between; return messages a second."""
     consumer = Consumer(
         rdkafka_settings(
@@ -53,8 +52,8 @@ def bare(settings: Settings, count: int) -> float:
             began = time.perf_counter()
         for record in records:
             if record.error() is None:
-                made = decoder.decode(record.value())
-                producer.produce(topics.REPLIES.name, encoder.encode(made), record.key())
+                decoded = decoder.decode(record.value())
+                producer.produce(topics.REPLIES.name, encoder.encode(decoded), record.key())
                 done += 1
         producer.flush()
         if records:
@@ -64,32 +63,30 @@ def bare(settings: Settings, count: int) -> float:
     return count / seconds
 
 
-def routed(settings: Settings, count: int) -> tuple[float, float, Router]:
-    """Route what waits; return messages a second, and the growth of memory in MB."""
+def route_waiting(settings: Settings, count: int) -> tuple[float, Router]:
+    """Route the waiting messages; return the messages a second, and the router, still running."""
     router = Router(
         settings, policy(), SystemClock(), FolderArchive(settings.archive_path), Health("bench")
     )
     router.start()
     done, began = 0, 0.0
-    memory = 0.0
     while done < count:
         if not began and router.loop and router.loop.membership.numbers():
             began = time.perf_counter()
-            memory = psutil.Process().memory_info().rss / 1e6
         done += router.turn()
     seconds = time.perf_counter() - began
-    return done / seconds, psutil.Process().memory_info().rss / 1e6 - memory, router
+    return done / seconds, router
 
 
-def run() -> dict[str, Any]:
+def run() -> dict[str, float]:
     """Measure both on the same messages."""
     with start_broker() as settings:
         fill(settings, COUNT, COUNT // 5)
-        plain = bare(settings, COUNT)
-        ours, _, router = routed(settings, COUNT)
+        before = consume_and_produce(settings, COUNT)
+        ours, router = route_waiting(settings, COUNT)
         router.stop()
-        again = bare(settings, COUNT)
-    baseline = (plain + again) / 2
+        after = consume_and_produce(settings, COUNT)
+    baseline = (before + after) / 2
     return {
         "messages": COUNT,
         "bare_per_s": round(baseline),
@@ -98,37 +95,42 @@ def run() -> dict[str, Any]:
     }
 
 
-def _behind(
+def _route_backlog(
     settings: Settings, router: Router, count: int, conversations: int, first: int
-) -> tuple[float, float]:
-    """Let so many wait, then route them; return messages a second, and the memory after in MB."""
+) -> float:
+    """Let messages wait for a paused router, then route them; return the messages a second."""
     # Without the pause the client fetches while the backlog grows: a small one would be half done.
     assert router.loop is not None
     consumer = router.loop.membership.consumer
-    held = consumer.assignment()
-    consumer.pause(held)
+    partitions = consumer.assignment()
+    consumer.pause(partitions)
     fill(settings, count, conversations, first)
     began, done = time.perf_counter(), 0
-    consumer.resume(held)
+    consumer.resume(partitions)
     while done < count:
         done += router.turn()
-    seconds = time.perf_counter() - began
-    return count / seconds, psutil.Process().memory_info().rss / 1e6
+    return count / (time.perf_counter() - began)
 
 
-def backlog() -> dict[str, Any]:
-    """Throughput with a backlog of a million against one of ten thousand."""
+def _memory_mb() -> float:
+    resident_bytes: int = psutil.Process().memory_info().rss
+    return resident_bytes / 1e6
+
+
+def backlog() -> dict[str, float]:
+    """Measure the throughput with a backlog of a million against one of ten thousand."""
     large = int(os.environ.get("BENCH_BACKLOG", "1000000"))
     small, conversations = 10_000, 50_000
     with start_broker() as settings:
         fill(settings, small * 10, conversations)
-        _, _, router = routed(settings, small * 10)
+        _, router = route_waiting(settings, small * 10)
         rates = [
-            _behind(settings, router, small, conversations, (part + 1) * 10_000_000)[0]
-            for part in range(3)
+            _route_backlog(settings, router, small, conversations, number * 10_000_000)
+            for number in (1, 2, 3)
         ]
-        before = psutil.Process().memory_info().rss / 1e6
-        rate, after = _behind(settings, router, large, conversations, 100_000_000)
+        memory_before = _memory_mb()
+        rate = _route_backlog(settings, router, large, conversations, 100_000_000)
+        memory_after = _memory_mb()
         router.stop()
     typical = sorted(rates)[1]
     return {
@@ -136,6 +138,6 @@ def backlog() -> dict[str, Any]:
         "small_per_s": round(typical),
         "large_per_s": round(rate),
         "ratio": round(rate / typical, 3),
-        "memory_before_mb": round(before),
-        "memory_after_mb": round(after),
+        "memory_before_mb": round(memory_before),
+        "memory_after_mb": round(memory_after),
     }
