@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 JARS := $(CURDIR)/.cache/kafka/jars
 export SANTRAL_JARS ?= $(JARS)
+# Without bytecode each of the hundreds of processes of `make test` compiles all packages again.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: run demo test test-fast lint bench quality incidents certify chaos jars requirements clean help
 
@@ -30,7 +32,8 @@ jars: $(VENV)/run.stamp  ## fetch Apache Kafka's pinned jars
 lint: $(VENV)/test.stamp  ## ruff, mypy, import contracts
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-# Two run side by side. What the mark `alone` names gets the machine to itself afterwards.
+# Two run side by side. What the mark `alone` names gets the machine to itself afterwards; all of it
+# is in tests/chaos, and the other files take seconds to read.
 # With ARGS one of the three may find no test (pytest's exit code 5), without them that is a failure.
 test: $(VENV)/test.stamp  ## lint and every test
 	sh deploy/test_tools.sh
@@ -38,7 +41,7 @@ test: $(VENV)/test.stamp  ## lint and every test
 	$(BIN)/python -m cli.up.kafka_jars "$(JARS)"
 	$(BIN)/python -m pytest -m "not server and not certify" -n 2 $(ARGS) || [ $$? = 5 -a -n "$(ARGS)" ]
 	$(BIN)/python -m pytest -m "server and not alone and not certify" -n 2 --dist loadgroup $(ARGS) || [ $$? = 5 -a -n "$(ARGS)" ]
-	$(BIN)/python -m pytest -m "server and alone and not certify" $(ARGS) || [ $$? = 5 -a -n "$(ARGS)" ]
+	$(BIN)/python -m pytest -m "server and alone and not certify" $(or $(ARGS),tests/chaos) || [ $$? = 5 -a -n "$(ARGS)" ]
 
 # No server and no jars. Tests that take seconds are marked `slow`; property tests use fewer examples.
 test-fast: $(VENV)/test.stamp  ## every test that needs no server: under a minute on two cores

@@ -3,11 +3,11 @@
 import uuid
 from collections.abc import Iterator
 
-import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support import http_clients
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.waiting import wait
 
@@ -97,20 +97,20 @@ def test_the_published_surface_is_served(road: LocalProfile) -> None:
     with road.http(base="console") as console:
         assert console.get("/metrics").status_code == 404
     road.send("Faturam yanlış", _new())
-    metrics = httpx2.get(f"{road.access['ops']['ingest']}/metrics").text
+    metrics = http_clients.get(f"{road.access['ops']['ingest']}/metrics").text
     assert "santral_messages_accepted_total" in metrics
 
 
 def test_every_stage_answers_its_probes_and_the_watch_counts(road: LocalProfile) -> None:
     for name, base in road.access["ops"].items():
-        assert httpx2.get(f"{base}/livez").status_code == 200, name
-        assert httpx2.get(f"{base}/readyz").status_code == 200, (
+        assert http_clients.get(f"{base}/livez").status_code == 200, name
+        assert http_clients.get(f"{base}/readyz").status_code == 200, (
             name,
-            httpx2.get(f"{base}/readyz").text,
+            http_clients.get(f"{base}/readyz").text,
         )
     road.send("Faturam yanlış", _new())
     watch = road.access["ops"]["watch"]
     wait(
         "the watch counts decisions",
-        lambda: "santral_watch_events_total" in httpx2.get(f"{watch}/metrics").text,
+        lambda: "santral_watch_events_total" in http_clients.get(f"{watch}/metrics").text,
     )

@@ -1,5 +1,6 @@
 """`make test-fast` leaves out every test that needs a server, and only those."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -47,3 +48,13 @@ def test_files_are_grouped_before_the_groups_are_read(request: pytest.FixtureReq
     """pytest-xdist reads the groups in the same hook, in which the last of the list runs first."""
     hook = request.config.hook.pytest_collection_modifyitems
     assert Path(hook.get_hookimpls()[-1].plugin_name) == ROOT / "tests" / "conftest.py"
+
+
+def test_all_that_runs_alone_is_in_one_folder() -> None:
+    """`make test` reads no other folder for it."""
+    files = {
+        path.parent
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if re.search(r"mark\.alone\b", path.read_text()) and path != Path(__file__)
+    }
+    assert files == {ROOT / "tests" / "chaos"}

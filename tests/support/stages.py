@@ -32,6 +32,8 @@ from runtime.topics.creation import check_topics, create_topics
 from schemas import topics
 from schemas.errors import Unavailable
 from schemas.routing.departments import DEFAULT
+from tests.support import http_clients
+from tests.support.http_clients import NO_CERTIFICATES
 from tests.support.paths import JARS, ROOT
 from tests.support.redis.servers import start_valkey
 from tests.support.servers.postgres import Postgres
@@ -230,7 +232,7 @@ def process(settings: Settings, *words: str) -> Iterator[subprocess.Popen[bytes]
 def readiness(settings: Settings) -> dict[str, Any]:
     """Return the body of /readyz of a process, empty while it does not listen."""
     try:
-        answer = httpx2.get(f"http://127.0.0.1:{settings.ops.port}/readyz", timeout=3)
+        answer = http_clients.get(f"http://127.0.0.1:{settings.ops.port}/readyz", timeout_s=3)
     except httpx2.HTTPError:
         return {}
     body: dict[str, Any] = answer.json()
@@ -241,7 +243,8 @@ def readiness(settings: Settings) -> dict[str, Any]:
 async def post(settings: Settings, native: str) -> httpx2.Response:
     """Hand a message to the door."""
     body = {"native_id": native, "text": "Kargom nerede?", "sender": {"email": "a@ornek.example"}}
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{settings.door.port}") as door:
+    url = f"http://127.0.0.1:{settings.door.port}"
+    async with httpx2.AsyncClient(base_url=url, verify=NO_CERTIFICATES) as door:
         headers = {"Authorization": f"Bearer {TOKENS.door}"}
         return await door.post("/v1/messages", json=body, headers=headers, timeout=15)
 
@@ -249,7 +252,7 @@ async def post(settings: Settings, native: str) -> httpx2.Response:
 async def page(settings: Settings, path: str, accept: str) -> httpx2.Response:
     """Open a page of the console, or an answer of its API."""
     url = f"http://127.0.0.1:{settings.console.port}"
-    async with httpx2.AsyncClient(base_url=url, timeout=20) as console:
+    async with httpx2.AsyncClient(base_url=url, timeout=20, verify=NO_CERTIFICATES) as console:
         if accept == "text/html":
             await console.get("/", params={"token": TOKENS.console})
         headers = {

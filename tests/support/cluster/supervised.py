@@ -14,6 +14,8 @@ from typing import Any
 import httpx2
 import psutil
 
+from tests.support import http_clients
+
 RESTART_S = 1.0
 _STOP_S = 20.0
 
@@ -105,7 +107,7 @@ class Stage:
     def problems(self) -> dict[str, str]:
         """Return what /readyz names as wrong; empty when the stage is ready."""
         try:
-            answer = httpx2.get(f"{self.ops}/readyz", timeout=2)
+            answer = http_clients.get(f"{self.ops}/readyz", timeout_s=2)
         except httpx2.HTTPError as error:
             return {"probe": type(error).__name__}
         body: dict[str, Any] = answer.json()
