@@ -19,10 +19,17 @@ from ingest.channels.telegram.source import UpdatesSource
 from ingest.channels.telegram.updates import MESSAGE_UPDATES, select_update
 from ingest.parsing.json_values import decode_json
 from ingest.source import Source, SourceContext
-from ingest.webhook import MIB, WebhookContext, WebhookRequest, WebhookResult, require_secret
+from ingest.webhook import (
+    MIB,
+    WebhookContext,
+    WebhookRequest,
+    WebhookResult,
+    require_header,
+    require_secret,
+)
 from schemas.errors import Rejected
 
-_PROOF_HEADER = "x-telegram-bot-api-secret-token"
+_PROOF_HEADER = "X-Telegram-Bot-Api-Secret-Token"
 _TOKEN = re.compile(r"^\d+:[\w-]{10,}$")
 
 
@@ -44,7 +51,7 @@ class Telegram:
     def proof_headers(self, settings: Account) -> tuple[str, ...]:
         """Return the header of the secret; raise Rejected without a configured secret."""
         require_secret(settings.secret_token, "secret_token", "[channels.telegram.ACCOUNT]")
-        return (_PROOF_HEADER,)
+        return (_PROOF_HEADER.lower(),)
 
     async def receive(
         self, request: WebhookRequest, settings: Account, context: WebhookContext
@@ -53,11 +60,9 @@ class Telegram:
         secret = require_secret(
             settings.secret_token, "secret_token", "[channels.telegram.ACCOUNT]"
         )
-        token = request.headers.get(_PROOF_HEADER, "")
-        if not token:
-            raise Rejected("signature.missing", "no X-Telegram-Bot-Api-Secret-Token")
+        token = require_header(request, _PROOF_HEADER)
         if not hmac.compare_digest(token.encode("utf-8", "replace"), secret.encode()):
-            raise Rejected("signature.wrong", "X-Telegram-Bot-Api-Secret-Token is another")
+            raise Rejected("signature.wrong", f"{_PROOF_HEADER} is another")
         context.report_proven()
         return self.take(request.body)
 

@@ -24,6 +24,7 @@ from ingest.webhook import (
     WebhookRequest,
     WebhookResponse,
     WebhookResult,
+    require_header,
     require_secret,
 )
 from schemas.errors import Rejected
@@ -62,14 +63,12 @@ class X:
         ).encode()
         if request.method == "GET":
             return _answer_challenge(request.query.get("crc_token", ""), secret)
-        signature = request.headers.get(_PROOF_HEADER, "")
-        if not signature:
-            raise Rejected("signature.missing", "no x-twitter-webhooks-signature")
+        signature = require_header(request, _PROOF_HEADER)
         if not request.body.startswith(b"{"):
             raise Rejected("json.malformed", "the body is not a JSON object")
         expected = _sign(secret, request.body).encode()
         if not hmac.compare_digest(signature.strip().encode("utf-8", "replace"), expected):
-            raise Rejected("signature.wrong", "x-twitter-webhooks-signature is not of these bytes")
+            raise Rejected("signature.wrong", f"{_PROOF_HEADER} is not of these bytes")
         context.report_proven()
         return self.take(request.body)
 
