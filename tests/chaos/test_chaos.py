@@ -17,7 +17,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -41,6 +40,7 @@ from tests.support.cluster.verdict import (
     silent_customers,
     work_items,
 )
+from tests.support.json_body import JsonBody
 from tests.support.paths import ROOT
 from tests.support.redis import states
 from tests.support.servers.local_profile import LocalProfile
@@ -242,9 +242,9 @@ class Chaos:
         await self.traffic.stop()
 
 
-def _ledger(up: LocalProfile) -> dict[str, Any]:
+def _ledger(up: LocalProfile) -> JsonBody:
     result = up.cli("ledger", "--json", "--wait", "60")
-    totals: dict[str, Any] = json.loads(result.stdout.splitlines()[-1]) if result.stdout else {}
+    totals: JsonBody = json.loads(result.stdout.splitlines()[-1]) if result.stdout else {}
     if result.returncode == 0 and not totals["pending"]:
         return totals
     print(f"ledger: {result.stdout[-600:]} {result.stderr[-300:]}")  # noqa: T201 - why it is not settled yet

@@ -4,7 +4,6 @@ import asyncio
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 import pytest
@@ -15,6 +14,7 @@ from runtime.settings.structs import KafkaSettings
 from schemas import topics
 from schemas.incident import Incident
 from tests.support.browser import LAYOUTS, browser, check_page, shot, signed_in_address
+from tests.support.json_body import JsonBody
 from tests.support.outage import OUTAGE, ordinary_pulses
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.waiting import wait
@@ -46,9 +46,9 @@ def _kill_watch(road: LocalProfile) -> None:
     )
 
 
-def _incidents(road: LocalProfile) -> list[dict[str, Any]]:
+def _incidents(road: LocalProfile) -> list[JsonBody]:
     with road.http("desk", "console") as desk:
-        incidents: list[dict[str, Any]] = desk.get("/v1/incidents").json()["incidents"]
+        incidents: list[JsonBody] = desk.get("/v1/incidents").json()["incidents"]
     return [i for i in incidents if i["brand"] == BRAND]
 
 
@@ -59,7 +59,7 @@ def _write(road: LocalProfile, text: str, number: int) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def incident(road: LocalProfile) -> Iterator[dict[str, Any]]:
+def incident(road: LocalProfile) -> Iterator[JsonBody]:
     """An incident that the watch opened before it was killed, and grew after that."""
     asyncio.run(_publish_pulses(road))
     _kill_watch(road)
@@ -70,7 +70,7 @@ def incident(road: LocalProfile) -> Iterator[dict[str, Any]]:
     for n in range(8, 12):
         _write(road, OUTAGE[n % len(OUTAGE)], n)
 
-    def find_grown() -> dict[str, Any] | None:
+    def find_grown() -> JsonBody | None:
         (grown,) = _incidents(road)
         return grown if grown["customers"] == 12 else None
 
@@ -80,7 +80,7 @@ def incident(road: LocalProfile) -> Iterator[dict[str, Any]]:
 
 
 def test_later_messages_carry_the_incident_and_people_judge_and_answer_it(
-    road: LocalProfile, incident: dict[str, Any]
+    road: LocalProfile, incident: JsonBody
 ) -> None:
     assert "Kadıköy" in incident["words"]
     later = _write(road, "Kadıköy'de internet yok, çalışamıyorum", 20)
@@ -131,7 +131,7 @@ def test_later_messages_carry_the_incident_and_people_judge_and_answer_it(
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=["desk light tr", "phone dark en"])
 async def test_the_pages_are_live_accessible_and_act(
-    road: LocalProfile, browser: Browser, incident: dict[str, Any], layout: dict[str, Any]
+    road: LocalProfile, browser: Browser, incident: JsonBody, layout: JsonBody
 ) -> None:
     context = await browser.new_context(**layout)
     page = await context.new_page()
@@ -157,7 +157,7 @@ async def test_the_pages_are_live_accessible_and_act(
 
 
 async def test_a_likely_duplicate_is_named_and_merged_on_the_page(
-    road: LocalProfile, browser: Browser, incident: dict[str, Any]
+    road: LocalProfile, browser: Browser, incident: JsonBody
 ) -> None:
     duplicate = msgspec.structs.replace(
         msgspec.convert(incident, Incident),
@@ -193,7 +193,7 @@ async def test_a_likely_duplicate_is_named_and_merged_on_the_page(
 
 
 async def test_a_person_dismisses_an_incident_on_the_page(
-    road: LocalProfile, browser: Browser, incident: dict[str, Any]
+    road: LocalProfile, browser: Browser, incident: JsonBody
 ) -> None:
     context = await browser.new_context(locale="en-GB")
     page = await context.new_page()

@@ -3,12 +3,12 @@
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.support.json_body import JsonBody
 from tests.support.programs import require_program
 from tests.support.servers.local_profile import LocalProfile
 
@@ -26,7 +26,7 @@ ARGS = [
 ]
 
 
-LAYOUTS: list[dict[str, Any]] = [
+LAYOUTS: list[JsonBody] = [
     {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", "locale": "tr-TR"},
     {
         "viewport": {"width": 390, "height": 844},

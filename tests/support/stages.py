@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import msgspec
@@ -34,6 +33,7 @@ from schemas.errors import Unavailable
 from schemas.routing.departments import DEFAULT
 from tests.support import http_clients
 from tests.support.http_clients import NO_CERTIFICATES
+from tests.support.json_body import JsonBody
 from tests.support.paths import JARS, ROOT
 from tests.support.redis.servers import start_valkey
 from tests.support.servers.postgres import Postgres
@@ -229,13 +229,13 @@ def process(settings: Settings, *words: str) -> Iterator[subprocess.Popen[bytes]
         assert stage.wait(30) == 0, log.read_text()[-3000:]
 
 
-def readiness(settings: Settings) -> dict[str, Any]:
+def readiness(settings: Settings) -> JsonBody:
     """Return the body of /readyz of a process, empty while it does not listen."""
     try:
         answer = http_clients.get(f"http://127.0.0.1:{settings.ops.port}/readyz", timeout_s=3)
     except httpx2.HTTPError:
         return {}
-    body: dict[str, Any] = answer.json()
+    body: JsonBody = answer.json()
     assert answer.status_code == (200 if body["ready"] else 503)
     return body
 

@@ -10,14 +10,13 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ClusterMetadata, NewTopic
 
 from cli.up.kafka import Broker, new_cluster_id, silent_logger
 from cli.up.ports import free_port
+from tests.support.json_body import JsonBody
 from tests.support.paths import JARS
 from tests.support.waiting import wait
 
@@ -60,11 +59,11 @@ class Node(Broker):
         lines += [f"node.id={self.number}", f"directory.id={directory}"]
         meta.write_text("\n".join(lines) + "\n")
 
-    def quorum(self) -> dict[str, Any]:
+    def quorum(self) -> JsonBody:
         """Return the node's last view of the controllers' election."""
         try:
             state = self.home / "data" / "__cluster_metadata-0" / "quorum-state"
-            view: dict[str, Any] = json.loads(state.read_text())
+            view: JsonBody = json.loads(state.read_text())
         except (OSError, ValueError):
             return {}  # no election yet, or the file is being replaced
         return view
@@ -204,7 +203,7 @@ class Brokers:
     def _admin(self, bootstrap: str = "") -> AdminClient:
         return AdminClient({**_QUIET, "bootstrap.servers": bootstrap or self.bootstrap})
 
-    def _metadata(self, bootstrap: str = "") -> Any:
+    def _metadata(self, bootstrap: str = "") -> ClusterMetadata:
         """Return what a living node knows of brokers and topics; nothing while none answers."""
         try:
             return self._admin(bootstrap).list_topics(timeout=3)
@@ -230,7 +229,7 @@ class Brokers:
                     raise
 
 
-_QUIET: dict[str, Any] = {
+_QUIET: dict[str, object] = {
     "socket.timeout.ms": 5000,
     "log_level": 0,
     "logger": silent_logger(),
@@ -240,4 +239,4 @@ _COMMIT_S = 4.0
 _INTERNAL = {"__consumer_offsets": "producer", "__transaction_state": "uncompressed"}
 
 # The metadata of a cluster of which no node answers.
-_NOTHING = SimpleNamespace(brokers={}, topics={})
+_NOTHING = ClusterMetadata()

@@ -16,7 +16,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -27,6 +26,7 @@ from schemas import topics
 from schemas.routing.departments import DEFAULT
 from tests.support.cluster.brokers import Brokers
 from tests.support.cluster.supervised import Exit, Stage
+from tests.support.json_body import JsonBody
 from tests.support.paths import ROOT
 from tests.support.redis.servers import Valkey
 from tests.support.servers.mail_sink import MailSink
@@ -237,10 +237,10 @@ class Cluster:
             timeout=120,
         )
 
-    def ledger(self) -> dict[str, Any]:
+    def ledger(self) -> JsonBody:
         """Return the ledger's totals, empty while it is not settled."""
         result = self.cli("ledger", "--json", "--wait", "20")
-        totals: dict[str, Any] = json.loads((result.stdout.splitlines() or ["{}"])[-1])
+        totals: JsonBody = json.loads((result.stdout.splitlines() or ["{}"])[-1])
         return totals if result.returncode == 0 and not totals.get("pending", 1) else {}
 
     def stop(self) -> dict[str, int]:

@@ -8,7 +8,6 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -145,7 +144,7 @@ def wait_for_moves(gauges: Moves, since: float, seconds: float) -> dict[str, flo
     return {name: seconds if delay is None else delay for name, delay in delays.items()}
 
 
-def count_problems(unready: dict[str, Counter[str]]) -> dict[str, Any]:
+def count_problems(unready: dict[str, Counter[str]]) -> dict[str, dict[str, object]]:
     """Return how many seconds each stage was unready, and by which checks."""
     return {
         name: {"s": max(problems.values()), "checks": sorted(problems)}

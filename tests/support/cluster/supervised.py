@@ -9,12 +9,12 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import psutil
 
 from tests.support import http_clients
+from tests.support.json_body import JsonBody
 
 RESTART_S = 1.0
 _STOP_S = 20.0
@@ -110,7 +110,7 @@ class Stage:
             answer = http_clients.get(f"{self.ops}/readyz", timeout_s=2)
         except httpx2.HTTPError as error:
             return {"probe": type(error).__name__}
-        body: dict[str, Any] = answer.json()
+        body: JsonBody = answer.json()
         return {} if answer.status_code == 200 else dict(body["problems"]) or {"probe": "503"}
 
     def unwanted_exits(self, since: float = 0.0) -> list[Exit]:

@@ -10,12 +10,12 @@ import smtplib
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx2
 
 from schemas.routing.departments import DEFAULT
 from tests.support.cluster.cluster import Front
+from tests.support.json_body import JsonBody
 from tests.support.waiting import pass_time
 
 MESSAGES_A_CONVERSATION = 8
@@ -116,7 +116,7 @@ class Traffic:
         """Write one conversation after the other; each message after the one before is accepted."""
         rng, pace = random.Random(number), self._load.senders / self._load.messages
         conversation = 0
-        repeat: dict[str, Any] | None = None
+        repeat: JsonBody | None = None
         while not self._closing.is_set():
             conversation += 1
             root = f"{number}-{conversation}"
@@ -139,7 +139,7 @@ class Traffic:
                 repeat = body
                 await self._pause(rng.uniform(0.5, 1.5) * pace)
 
-    async def send(self, body: dict[str, Any]) -> str:
+    async def send(self, body: JsonBody) -> str:
         """Write one message until the door accepts it; return its id."""
         while True:
             try:
@@ -199,7 +199,7 @@ class Traffic:
                     await self._work_on(item, name)
             await self._pause(0.15)
 
-    async def _work_on(self, item: dict[str, Any], agent: str) -> None:
+    async def _work_on(self, item: JsonBody, agent: str) -> None:
         chance, path = self._random.random(), f"/v1/desk/items/{item['id']}"
         lease = {"lease": item["lease"]}
         if chance < 0.02:
@@ -227,8 +227,8 @@ class Traffic:
             self.sightings.closed.setdefault(closed["outcome"], set()).add(agent)
 
     async def _act(
-        self, act: str, path: str, body: dict[str, Any], tries: int = _ACT_TRIES
-    ) -> dict[str, Any] | None:
+        self, act: str, path: str, body: JsonBody, tries: int = _ACT_TRIES
+    ) -> JsonBody | None:
         """Do one thing at the desk, again while it answers 5xx; None where it can't be done."""
         for _ in range(tries):
             try:
@@ -238,7 +238,7 @@ class Traffic:
             else:
                 self.sightings.note(act, answer)
                 if answer.status_code == 200:
-                    result: dict[str, Any] = answer.json()
+                    result: JsonBody = answer.json()
                     return result
                 if answer.status_code < 500:
                     return None

