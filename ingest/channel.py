@@ -62,8 +62,9 @@ class Delivery:
 
     `position` is its position at the source, as `inventory` lists it. `hint` is a fact about the
     bytes which the source knows and only the channel's own parser reads; Channel.hint_kind says
-    which. `refused` is the reason why ingest can't take the delivery, whatever it contains.
-    `accepted_by` names the access token of the caller.
+    which. With `by_reference`, the bytes are only the reference to the content, which the channel
+    resolves as a notice. `refused` is the reason why ingest can't take the delivery, whatever it
+    contains. `accepted_by` names the access token of the caller.
     """
 
     raw: bytes
@@ -71,6 +72,7 @@ class Delivery:
     received_at: datetime
     position: str | None = None
     hint: str | None = None
+    by_reference: bool = False
     refused: Rejected | None = None
     traceparent: str | None = None
     accepted_by: str | None = None

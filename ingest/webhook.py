@@ -60,13 +60,14 @@ def _nothing() -> None:
 class WebhookResult:
     """The deliveries of a call, and a reason for each of its items that is not a delivery.
 
-    The door calls `on_safe` once all deliveries are safe. `hint` is the hint of each delivery.
+    The door calls `on_safe` once all deliveries are safe. With `by_reference`, the bytes of each
+    delivery are the reference to its content.
     """
 
     deliveries: tuple[bytes, ...] = ()
     ignored: tuple[str, ...] = ()
     response: WebhookResponse = WebhookResponse()
-    hint: str | None = None
+    by_reference: bool = False
     on_safe: Callable[[], object] = _nothing
 
 

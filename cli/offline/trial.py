@@ -131,9 +131,14 @@ class Trial:
             except Rejected:
                 raise error from None
 
-    def _parsed(self, raw: bytes, hint: str | None = None) -> str:
-        hint = self._file if self._channel.hint_kind == "file_name" else hint
-        delivery = Delivery(raw=raw, account=self._account, received_at=self._now, hint=hint)
+    def _parsed(self, raw: bytes, *, by_reference: bool = False) -> str:
+        delivery = Delivery(
+            raw=raw,
+            account=self._account,
+            received_at=self._now,
+            hint=self._file if self._channel.hint_kind == "file_name" else None,
+            by_reference=by_reference,
+        )
         try:
             parsed = self._channel.parse(delivery, self._context)
         except MemoryError:
@@ -160,7 +165,9 @@ class Trial:
             text = f"no message: {reason.replace('_', ' ')}"
             lines.append(_line(Ignored(text=text, ignored=reason)))
         for raw in taken.deliveries:
-            lines += self._lines(lambda body: [self._parsed(body, taken.hint)], raw)
+            lines += self._lines(
+                lambda body: [self._parsed(body, by_reference=taken.by_reference)], raw
+            )
         return lines
 
 

@@ -131,7 +131,7 @@ class Door:
                 raw=raw,
                 account=account,
                 received_at=now,
-                hint=result.hint,
+                by_reference=result.by_reference,
                 traceparent=request.headers.get("traceparent"),
             )
             channel = CHANNELS[webhook.channel]

@@ -17,6 +17,7 @@ import msgspec
 from ingest.channel import Account, Channel, Context, Delivery, MediaClient, Parsed
 from ingest.intake.media import PATIENCE, MediaPending, fetch_content, fetch_files
 from ingest.intake.spool import Spool
+from ingest.intake.stored_hint import stored_hint
 from ingest.intake.virus_scan import Scanner
 from ingest.parser_pool.frames import FAILURES, UNREADABLE
 from ingest.parser_pool.pool import Parsers, ParsersInPlace, bug
@@ -196,7 +197,7 @@ class Ingest:
                 if content is not None:
                     raw = await self._keep(content)
                     await _wait_for(self._commit.request())
-                    delivery = replace(delivery, raw=content, hint=None)
+                    delivery = replace(delivery, raw=content, hint=None, by_reference=False)
                     parsed = await self.parse(channel, delivery, settings)
             if parsed.media:
                 late = waited > PATIENCE
@@ -263,7 +264,7 @@ class Ingest:
             code=error.code,
             text=error.text.encode("utf-8", "replace").decode(),
             raw=raw,
-            origin=Origin(position=delivery.position, hint=delivery.hint),
+            origin=Origin(position=delivery.position, hint=stored_hint(delivery)),
             at=self.clock.now(),
         )
         await self.publisher.publish(

@@ -11,6 +11,7 @@ import msgspec
 from ingest.accounts import configured_accounts
 from ingest.channel import AccountSettings, Delivery
 from ingest.intake.build import build_ingest
+from ingest.intake.stored_hint import read_hint
 from ingest.parser_pool.pool import ParserPool
 from ingest.registry import CHANNELS
 from runtime.bus.publisher import Publisher
@@ -72,12 +73,14 @@ async def _accept(
     clock: Clock,
 ) -> Message | None:
     """Publish a letter's delivery; return its message, or None after a parser failed again."""
+    hint, by_reference = read_hint(letter.origin.hint, letter.origin.position)
     delivery = Delivery(
         raw=raw,
         account=letter.source.partition(":")[2],
         received_at=clock.now(),
         position=letter.origin.position,
-        hint=letter.origin.hint,
+        hint=hint,
+        by_reference=by_reference,
     )
     async with ParserPool(settings.parsers) as parsers:
         ingest = build_ingest(settings, clock, publisher, parsers)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 
 from ingest.channel import Delivery
+from ingest.intake.stored_hint import read_hint, stored_hint
 from runtime.spool import DiskSpool, WaitingDelivery
 from schemas.delays import RECOVERY_S
 from schemas.errors import Retry, Unavailable
@@ -28,7 +29,7 @@ class Spool:
             received_at=delivery.received_at,
             traceparent=delivery.traceparent,
             position=delivery.position,
-            hint=delivery.hint,
+            hint=stored_hint(delivery),
         )
         try:
             await asyncio.to_thread(self.disk.put, waiting, delivery.raw)
@@ -50,11 +51,13 @@ class Spool:
 
 def delivery_of(waiting: WaitingDelivery, raw: bytes) -> Delivery:
     """Return the delivery that `put` stored."""
+    hint, by_reference = read_hint(waiting.hint, waiting.position)
     return Delivery(
         raw=raw,
         account=waiting.account,
         received_at=waiting.received_at,
         traceparent=waiting.traceparent,
         position=waiting.position,
-        hint=waiting.hint,
+        hint=hint,
+        by_reference=by_reference,
     )

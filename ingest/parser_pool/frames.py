@@ -41,6 +41,7 @@ class Task(Record, frozen=True, kw_only=True):
     received_at: datetime
     position: str | None = None
     hint: str | None = None
+    by_reference: bool = False
 
 
 class Answer(Record, frozen=True, kw_only=True):

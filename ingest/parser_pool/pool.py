@@ -221,6 +221,7 @@ def _task(
         received_at=delivery.received_at,
         position=delivery.position,
         hint=delivery.hint,
+        by_reference=delivery.by_reference,
     )
 
 

@@ -82,6 +82,7 @@ def parse_task(channel: Channel[Account], task: Task) -> Parsed:
         received_at=task.received_at,
         position=task.position,
         hint=task.hint,
+        by_reference=task.by_reference,
     )
     context = Context(brand=task.brand, settings=settings, signing_key=task.signing_key)
     return parse_delivery(channel, delivery, context)

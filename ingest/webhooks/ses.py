@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from ingest.channel import AccountSettings
-from ingest.parsing.mail.smtp_envelope import IN_BUCKET, InBucket, with_envelope
+from ingest.parsing.mail.smtp_envelope import InBucket, with_envelope
 from ingest.sources.s3 import BucketSettings
 from ingest.webhook import (
     MIB,
@@ -222,7 +222,7 @@ def _mail_result(sns: _Sns, bucket: str) -> WebhookResult:
             )
             raise Retry(SETUP_PROBLEM_S, f"the mail is in a bucket: {problem}")
         reference = InBucket(key=action.object_key, sender=notice.mail.source, to=to)
-        return WebhookResult(deliveries=(msgspec.json.encode(reference),), hint=IN_BUCKET)
+        return WebhookResult(deliveries=(msgspec.json.encode(reference),), by_reference=True)
     if not notice.content:
         raise Retry(
             SETUP_PROBLEM_S, "no content: use the receipt rule's action SNS (Base64), or S3"

@@ -7,7 +7,7 @@ from ingest.channels.email.account import Account
 from ingest.channels.email.source import ImapSource
 from ingest.parsing.json_values import decode_json
 from ingest.parsing.mail.message import CHANNEL, parse_message
-from ingest.parsing.mail.smtp_envelope import IN_BUCKET, InBucket, with_envelope
+from ingest.parsing.mail.smtp_envelope import InBucket, with_envelope
 from ingest.source import SourceContext
 from ingest.sources.s3 import BucketReader
 from schemas.message import Party
@@ -25,7 +25,7 @@ class Email:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message in a raw RFC 5322 mail, or the notice of a mail in a bucket."""
-        if delivery.hint == IN_BUCKET:
+        if delivery.by_reference:
             return _bucket_notice(delivery, context)
         settings = context.settings
         message, files = parse_message(

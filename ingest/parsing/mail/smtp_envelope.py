@@ -6,9 +6,6 @@ often the only sign of a bounce. Source: RFC 5321, section 4.4.
 
 from schemas.base import Record
 
-IN_BUCKET = "mail in a bucket"
-"""The hint of a delivery whose bytes are an InBucket."""
-
 
 class InBucket(Record, frozen=True, kw_only=True):
     """The key of a mail in the account's bucket, and its envelope."""

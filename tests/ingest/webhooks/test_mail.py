@@ -169,7 +169,7 @@ async def test_a_mail_in_a_bucket_is_read_from_the_bucket_of_the_account_alone(
     result = await receive(Ses(), request, settings=settings)
     (raw,) = result.deliveries
     context = Context(brand="default", settings=settings)
-    delivery = Delivery(raw=raw, account="a", received_at=NOW, hint=result.hint)
+    delivery = Delivery(raw=raw, account="a", received_at=NOW, by_reference=result.by_reference)
     notice = Email().parse(delivery, context).notice
     assert notice is not None
 
@@ -182,9 +182,13 @@ async def test_a_mail_in_a_bucket_is_read_from_the_bucket_of_the_account_alone(
         await fetch()
     assert error.value.code == "media.gone"
     s3.put("in/k1", MAIL, NOW)
-    message = Email().parse(replace(delivery, raw=await fetch(), hint=None), context).message
+    message = (
+        Email().parse(replace(delivery, raw=await fetch(), by_reference=False), context).message
+    )
     (posted,) = (await receive(Ses(), ses())).deliveries
-    assert message == Email().parse(replace(delivery, raw=posted, hint=None), context).message
+    assert (
+        message == Email().parse(replace(delivery, raw=posted, by_reference=False), context).message
+    )
     s3.metadata = {"x-amz-key-v2": "abc"}
     with pytest.raises(Rejected, match="encrypted"):
         await fetch()
