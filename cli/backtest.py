@@ -5,6 +5,7 @@ JSON object on standard output, sentences on standard error, and an HTML page.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -13,13 +14,16 @@ import click
 import msgspec
 
 from cli.context import (
+    language_option,
     load_running_settings,
     models_option,
     print_note,
     progress_bar,
     rules_option,
 )
+from runtime.settings.structs import Settings
 from schemas.errors import ConfigError, Problem, Unavailable
+from schemas.routing.departments import Department
 
 if TYPE_CHECKING:
     from router.backtest.report import BacktestReport
@@ -58,6 +62,7 @@ class Limits(TypedDict):
     metavar="PERCENT",
     help="Exit with 1 when less is where people left it, or nothing is known of that.",
 )
+@language_option
 @click.pass_context
 def backtest(
     ctx: click.Context,
@@ -65,21 +70,21 @@ def backtest(
     models: tuple[Path, ...],
     since: str | None,
     page: Path | None,
+    language: str,
     **limits: Unpack[Limits],
 ) -> None:
     """Decide recorded messages again with other rules or models, and tell what would change.
 
     Both what is live and the candidate replay them with their conversations; nothing is published.
     """
-    report = _replay(ctx, rules, models, since)
+    settings = load_running_settings(ctx, "the store")
+    report = _replay(settings, rules, models, since)
     if not report.messages:
         raise Unavailable("nothing is recorded there: is [store] right, and --since not too late?")
     _print_summary(report)
     encoded = msgspec.json.encode(report)
     if page is not None:
-        from workers.console import backtest_page
-
-        page.write_text(backtest_page.page(encoded), "utf-8")
+        _write_page(page, encoded, language, settings.departments)
         print_note(f"written to {page}")
     click.echo(encoded.decode())
     failures = _failures(report, limits)
@@ -90,9 +95,8 @@ def backtest(
 
 
 def _replay(
-    ctx: click.Context, rules: Path | None, models: tuple[Path, ...], since: str | None
+    settings: Settings, rules: Path | None, models: tuple[Path, ...], since: str | None
 ) -> "BacktestReport":
-    settings = load_running_settings(ctx, "the store")
     from cli.offline.decisions import load_trial_policy
     from router.backtest.replay import RecordedFacts, replay
     from router.policy_settings import with_overrides
@@ -117,6 +121,16 @@ def _replay(
             zone=_ZONE,
             update=lambda done: update("replaying", done, count),
         )
+
+
+def _write_page(
+    path: Path, report: bytes, language: str, departments: Mapping[str, Department]
+) -> None:
+    from workers.console.backtest_page import page
+    from workers.console.texts import Texts, department_titles
+
+    titles = department_titles(departments, language)
+    path.write_text(page(report, Texts(language), titles, _ZONE), "utf-8")
 
 
 def _print_summary(report: "BacktestReport") -> None:

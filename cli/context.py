@@ -5,6 +5,7 @@ step raises Unavailable with one sentence of advice, before the command makes a 
 a file.
 """
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -116,6 +117,24 @@ def personal_option(command: Command) -> Command:
         is_flag=True,
         help="Show personal numbers unmasked; needs SANTRAL_TOKENS__PERSONAL.",
     )(command)
+
+
+def language_option(command: Command) -> Command:
+    """Add the option --lang to a command that prints sentences of the pages."""
+    return click.option(
+        "--lang",
+        "language",
+        type=click.Choice(["tr", "en"]),
+        default=_system_language,
+        help="The language of the output, instead of that of the system.",
+    )(command)
+
+
+def _system_language() -> str:
+    """Return Turkish if the locale of the environment is Turkish, else English."""
+    names = ("LC_ALL", "LC_MESSAGES", "LANG")
+    locale = next((value for name in names if (value := os.environ.get(name))), "")
+    return "tr" if locale.startswith("tr") else "en"
 
 
 def check_personal(settings: Settings, *, personal: bool) -> None:

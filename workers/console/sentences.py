@@ -71,6 +71,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "why": ("Neden bu bölüme yönlendirildi", "Why it was routed here"),
     "reason": ("Gerekçe", "Reason"),
     "confidence": ("Güven", "Confidence"),
+    "model": ("Model", "Model"),
     "intent": ("Amaç", "Intent"),
     "language": ("Dil", "Language"),
     "sentiment": ("Duygu", "Sentiment"),

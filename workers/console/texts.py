@@ -5,12 +5,17 @@ of the values in records.
 """
 
 import re
+from collections.abc import Mapping
 
+from schemas.routing.departments import Department
 from workers.console import vocabulary
+from workers.console.backtest_sentences import BACKTEST_SENTENCES
 from workers.console.sentences import SENTENCES
 
 LANGUAGES = ("tr", "en")
 _DATE = re.compile(r"(?:-|(\d{4}))-(\d\d)-(\d\d)")
+
+_ALL_SENTENCES = {**SENTENCES, **BACKTEST_SENTENCES}
 
 _ALMOST_NONE = 0.05
 """Fewer usual customers than this are written as almost none."""
@@ -25,17 +30,18 @@ class Texts:
 
     def __getattr__(self, key: str) -> str:
         try:
-            return SENTENCES[key][self._column]
+            return _ALL_SENTENCES[key][self._column]
         except KeyError:
             raise AttributeError(key) from None
 
     def __getitem__(self, key: str) -> str:
         """Return the text, or the key itself if the record has a value of its own."""
-        return SENTENCES[key][self._column] if key in SENTENCES else key
+        return _ALL_SENTENCES[key][self._column] if key in _ALL_SENTENCES else key
 
-    def percent(self, share: float) -> str:
+    def percent(self, share: float, digits: int = 0) -> str:
         """Return a share from 0 to 1 as a percentage, `%35` in Turkish."""
-        return f"%{100 * share:.0f}" if self.language == "tr" else f"{100 * share:.0f}%"
+        number = self.number(100 * share, digits)
+        return f"%{number}" if self.language == "tr" else f"{number}%"
 
     def number(self, value: float, digits: int = 0) -> str:
         """Return a number with so many digits after the decimal comma or point."""
@@ -94,3 +100,11 @@ class Texts:
 
     def _name(self, names: vocabulary.Vocabulary, value: str) -> str:
         return names[value][self._column] if value in names else value
+
+
+def department_titles(departments: Mapping[str, Department], language: str) -> dict[str, str]:
+    """Return the title of each department in Turkish or else in English."""
+    return {
+        name: department.title_tr if language == "tr" else department.title_en
+        for name, department in departments.items()
+    }

@@ -14,7 +14,7 @@ from runtime.settings.structs import Settings
 from schemas.routing.counterfactual import nearest_change
 from schemas.text.masking import mask_table
 from workers.console import session
-from workers.console.texts import Texts
+from workers.console.texts import Texts, department_titles
 
 RETRY_AFTER_S = 5
 """Seconds until a person should try again; a failover of Redis takes about as long."""
@@ -54,13 +54,9 @@ class Renderer:
         the person has a right to see.
         """
         language = session.language(request)
-        departments = {
-            name: department.title_tr if language == "tr" else department.title_en
-            for name, department in self._settings.departments.items()
-        }
         html = self._templates.get_template(template).render(
             t=Texts(language),
-            departments=departments,
+            departments=department_titles(self._settings.departments, language),
             path=request.url.path,
             person=session.person(request, self._settings),
             **mask_table(values),
