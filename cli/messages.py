@@ -4,14 +4,19 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from cli.context import MESSAGE_ID_HINT, check_id, door_token, load_running_settings
+from cli.context import (
+    MESSAGE_ID_HINT,
+    check_id,
+    door_token,
+    language_option,
+    load_running_settings,
+)
 from runtime.settings.structs import Settings
 from schemas.errors import Unavailable
 from schemas.http_api.bodies import MessageOut
@@ -79,8 +84,9 @@ def _parcels(
 @click.command()
 @click.argument("identifier")
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for more.")
+@language_option
 @click.pass_context
-def follow(ctx: click.Context, identifier: str, timeout: float) -> None:
+def follow(ctx: click.Context, identifier: str, timeout: float, language: str) -> None:
     """Follow a message, by its id, to its outcome; ends when it is resolved.
 
     The command waits for an unknown id until --timeout, and then ends with exit code 2.
@@ -88,17 +94,20 @@ def follow(ctx: click.Context, identifier: str, timeout: float) -> None:
     """
     identifier = check_id(identifier, MESSAGE_ID_HINT)
     settings = load_running_settings(ctx, "the door")
+    from cli.offline.descriptions import describe_answer, wording_of
+
+    wording = wording_of(language, settings.departments)
     until, printed = time.monotonic() + timeout, 0
     with _door(settings, reading=True) as client:
         while time.monotonic() < until:
             answer = client.get(f"/v1/messages/{identifier}")
             if answer.status_code == 200:
-                story = msgspec.json.decode(answer.content, type=MessageOut)
-                lines = _story(story)
+                message = msgspec.json.decode(answer.content, type=MessageOut)
+                lines = list(describe_answer(message, wording))
                 for line in lines[printed:]:
                     click.echo(line)
                 printed = max(printed, len(lines))
-                if any(o.kind == "resolved" for o in story.outcomes):
+                if any(outcome.kind == "resolved" for outcome in message.outcomes):
                     return
             elif answer.status_code not in (404, 503):
                 raise Unavailable(f"the door says {answer.status_code}: {answer.text[:200]}")
@@ -106,32 +115,6 @@ def follow(ctx: click.Context, identifier: str, timeout: float) -> None:
     if not printed:
         raise Unavailable(f"no message {identifier} came within {timeout:g} s")
     click.echo(f"nothing more within {timeout:g} s", err=True)
-
-
-def _story(answer: MessageOut) -> list[str]:
-    """Return a line for each event of a message."""
-    message, decision = answer.message, answer.decision
-    lines = [f"{_time(message.received_at)}  accepted    {message.channel} {message.source}"]
-    if decision:
-        lines.append(
-            f"{_time(decision.decided_at)}  decided     {decision.action} → {decision.department}"
-            f"  ({decision.intent}, priority {decision.priority}, "
-            f"confidence {decision.confidence:.2f})"
-        )
-        lines += [f"{'':34}because {r.id}: {r.text_en}" for r in decision.reasons]
-    for outcome in answer.outcomes:
-        agent = f" by {outcome.agent}" if outcome.agent else ""
-        reason = outcome.reason or outcome.text
-        lines.append(
-            f"{_time(outcome.at)}  {outcome.kind:<11} {outcome.department}{agent}"
-            + (f": {reason[:100]}" if reason else "")
-        )
-    return lines
-
-
-def _time(instant: datetime) -> str:
-    """Return a time as JSON has it."""
-    return str(msgspec.to_builtins(instant))
 
 
 COMMANDS = (send, follow)

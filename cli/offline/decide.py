@@ -13,6 +13,7 @@ from cli.context import (
     MESSAGE_ID_HINT,
     check_id,
     check_personal,
+    language_option,
     load_settings,
     models_option,
     open_store,
@@ -54,8 +55,9 @@ def decide(
 @click.command()
 @click.argument("what")
 @personal_option
+@language_option
 @click.pass_context
-def explain(ctx: click.Context, what: str, personal: bool) -> None:
+def explain(ctx: click.Context, what: str, personal: bool, language: str) -> None:
     """Explain the decision on a message (by id), or on the text of a file.
 
     Personal numbers in quoted words are masked.
@@ -76,10 +78,12 @@ def explain(ctx: click.Context, what: str, personal: bool) -> None:
             decisions = queries.decisions(connection, identifier)
         if not decisions:
             raise Unavailable(f"the store has no decision on message {identifier}")
-    from cli.offline.decisions import describe_decision
+    from cli.offline.descriptions import describe_decision, wording_of
 
+    wording = wording_of(language, settings.departments)
     for decision in decisions:
-        for line in describe_decision(decision if personal else mask_decision(decision)):
+        shown = decision if personal else mask_decision(decision)
+        for line in describe_decision(shown, wording):
             click.echo(line)
 
 

@@ -1,4 +1,4 @@
-"""Decisions without a broker, as data and in words, for `santral decide` and `explain FILE`.
+"""Decisions without a broker, for `santral decide` and `santral explain FILE`.
 
 JSON lines or a text become the Decisions that the router would make.
 """
@@ -22,7 +22,6 @@ from schemas.base import Id, Record, Time, conversation_id, message_id
 from schemas.decision import Decision
 from schemas.errors import ConfigError, Problem
 from schemas.message import Handle, Message, Party
-from schemas.routing.counterfactual import nearest_change
 from schemas.routing.departments import Department
 from schemas.state.conversation import ConversationState
 
@@ -143,34 +142,3 @@ def _decided(
     decided = decide_record(message, lambda: state, policy, message.received_at, read).transition
     assert isinstance(decided, RoutingResult)
     return decided
-
-
-def describe_decision(decision: Decision) -> Iterator[str]:
-    """Yield a decision in plain words, in Turkish and English."""
-    yield f"{decision.department} ({decision.action}), {decision.intent}, {decision.language}"
-    yield (
-        f"  öncelik / priority {decision.priority}, güven / confidence {decision.confidence:.2f}, "
-        f"duygu / sentiment {decision.sentiment:+.2f}"
-    )
-    for reason in decision.reasons:
-        words = ", ".join(f"“{e.text}”" for e in reason.evidence)
-        yield f"  • {reason.text_tr} / {reason.text_en}  [{reason.id}]  {words}".rstrip()
-    if decision.runner_up is not None:
-        other = decision.runner_up
-        yield f"  ikinci / runner-up: {other.department} ({other.confidence:.2f})"
-    changed = nearest_change(decision)
-    if changed is not None and changed.without:
-        yield (f"  {changed.words()} olmasaydı / without it: {changed.department}")
-    elif changed is not None and changed.threshold is not None:
-        yield (
-            f"  eşik / with a threshold {_than(decision)} {changed.threshold:.2f} "
-            f"({decision.threshold:.2f}): {changed.department}"
-        )
-    if decision.guesses:
-        guesses = ", ".join(f"{g.department} ({g.confidence:.2f})" for g in decision.guesses)
-        yield f"  en olası / likeliest: {guesses}"
-    yield f"  kurallar / rules {decision.pack}, model {decision.model or '–'}"
-
-
-def _than(decision: Decision) -> str:
-    return "≤" if decision.action == "triage" else ">"

@@ -48,15 +48,16 @@ def test_search_finds_a_word_in_either_alphabet(road: LocalProfile) -> None:
     store.dispose()
 
 
-def test_follow_and_explain_tell_the_story(road: LocalProfile) -> None:
+def test_follow_and_explain_describe_the_decision(road: LocalProfile) -> None:
     sent = road.send("KVKK kapsamında verilerimi silin", _new())
     road.message(sent["id"], lambda m: m["decision"])
-    story = road.cli("follow", sent["id"], "--timeout", "1").stdout
-    assert "decided" in story
-    assert "legal.privacy" in story
-    explanation = road.cli("explain", sent["id"]).stdout
-    assert "kişisel verileri hakkında yazıyor" in explanation
-    assert "writes about personal data" in explanation
+    followed = road.cli("follow", sent["id"], "--timeout", "1", "--lang", "en").stdout
+    assert "decision: Legal and Privacy" in followed
+    assert "legal.privacy" in followed
+    assert "writes about personal data" in followed
+    explained = road.cli("explain", sent["id"], "--lang", "tr").stdout
+    assert "Hukuk ve KVKK" in explained
+    assert "kişisel verileri hakkında yazıyor" in explained
 
 
 def test_one_trace_goes_through_every_hop(road: LocalProfile) -> None:
