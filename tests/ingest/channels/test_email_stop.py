@@ -1,8 +1,8 @@
 """A mail source ends whenever it is stopped, at any turn of the event loop."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -20,8 +20,11 @@ _ANSWERS = {
 }
 
 
-def _server(idle: bytes) -> Any:
-    """Return what serves one connection of an empty mailbox; an IDLE hears of a mail at once."""
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def _empty_mailbox(idle: bytes) -> Serve:
+    """Return a function that serves one connection; an IDLE reports a mail at once."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
@@ -45,7 +48,7 @@ async def _accept(_delivery: Delivery) -> None:
     raise AssertionError("there is no mail")
 
 
-class _Silent:
+class _SilentServer:
     """A server that greets and then never answers a login, and the tokens for it."""
 
     def __init__(self) -> None:
@@ -63,16 +66,16 @@ class _Silent:
         writer.close()
 
     async def token(self) -> str:
-        """Return what logs in."""
+        """Return a token for the login."""
         return "t"
 
 
 async def test_a_login_by_token_ends_with_its_source() -> None:
-    silent = _Silent()
+    silent = _SilentServer()
     server = await asyncio.start_server(silent.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     account = Account(host="127.0.0.1", port=port, tls=False, user="a", password="")
-    session = ImapSession(account, "a", "INBOX", silent)  # type: ignore[arg-type]  # all of the tokens that is reached
+    session = ImapSession(account, "a", "INBOX", silent)  # type: ignore[arg-type]  # it has the only method that a login calls
     before = asyncio.all_tasks()
     opening = asyncio.create_task(session.open())
     await asyncio.wait_for(silent.login.wait(), 10)
@@ -87,26 +90,26 @@ async def test_a_login_by_token_ends_with_its_source() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("idle", [b"", b"IDLE"])
 async def test_a_mail_source_ends_whenever_it_is_stopped(idle: bytes) -> None:
-    server = await asyncio.start_server(_server(idle), "127.0.0.1", 0)
+    server = await asyncio.start_server(_empty_mailbox(idle), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     account = Account(
         host="127.0.0.1", port=port, tls=False, user="a", password="b", timeout=timedelta(seconds=5)
     )
     passes = 0
 
-    def polled(_source: str) -> None:
+    def count_pass(_source: str) -> None:
         nonlocal passes
         passes += 1
 
     async def pause(_seconds: float) -> None:
         await asyncio.sleep(0)
 
-    tools = SourceContext(
-        now=lambda: NOW, pause=pause, warn=lambda *_a, **_k: None, report_pass=polled
+    context = SourceContext(
+        now=lambda: NOW, pause=pause, warn=lambda *_a, **_k: None, report_pass=count_pass
     )
     before = asyncio.all_tasks()
     for turns in range(200):
-        task = asyncio.create_task(ImapSource("a", account, tools).run(_accept, MemoryCursors()))
+        task = asyncio.create_task(ImapSource("a", account, context).run(_accept, MemoryCursors()))
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
