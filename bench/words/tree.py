@@ -1,7 +1,6 @@
-"""The files that keep the words, and those that do not yet.
+"""The files of a checkout that must keep the words.
 
-`findings` checks a file. `paths` lists the files of a checkout that are checked. The list of files that
-nobody has read yet is tests/data/words_not_yet.txt, a path a line; it may only become shorter.
+`findings` checks a file, and `paths` lists the files that are checked.
 """
 
 import ast
@@ -14,7 +13,6 @@ from bench.words.finding import Finding
 from bench.words.names import name_findings
 from bench.words.prose import prose_findings
 
-NOT_YET = "tests/data/words_not_yet.txt"
 _PAGES = ("README.md", "CONTRIBUTING.md", "docs/")
 _NOT_OURS = {"__pycache__", "build", "dist", "node_modules"}
 
@@ -40,11 +38,6 @@ def paths(root: Path) -> list[str]:
         relative = Path(folder).relative_to(root)
         files += [(relative / name).as_posix() for name in names]
     return sorted(path for path in files if _is_checked(path))
-
-
-def not_yet(root: Path) -> list[str]:
-    """Return the files that may still break the rules, in the order of the list."""
-    return (root / NOT_YET).read_text(encoding="utf-8").split()
 
 
 def _is_checked(path: str) -> bool:

@@ -11,35 +11,13 @@ from bench.words.names import name_findings
 from bench.words.prose import prose_findings
 
 ROOT = Path(__file__).parents[2]
-LISTED = frozenset(tree.not_yet(ROOT))
-MAX_LISTED = 535
-"""The length of the list when it began: a new file keeps the words from the start."""
 
 
-def test_a_file_off_the_list_keeps_the_words() -> None:
+def test_every_file_keeps_the_words() -> None:
     problems = [
-        f"{path}:{finding}"
-        for path in tree.paths(ROOT)
-        if path not in LISTED
-        for finding in tree.findings(ROOT, path)
+        f"{path}:{finding}" for path in tree.paths(ROOT) for finding in tree.findings(ROOT, path)
     ]
     assert not problems, "\n".join(["python -m bench.words prints these:", *problems])
-
-
-def test_a_file_on_the_list_still_breaks_a_rule() -> None:
-    clean = [
-        path
-        for path in sorted(LISTED)
-        if not (ROOT / path).is_file() or next(tree.findings(ROOT, path), None) is None
-    ]
-    command = "python -m bench.words --shorten"
-    assert not clean, f"take it off the list ({tree.NOT_YET}): {clean}, or run {command}"
-
-
-def test_the_list_is_sorted_names_each_file_once_and_does_not_grow() -> None:
-    listed = tree.not_yet(ROOT)
-    assert listed == sorted(set(listed))
-    assert len(listed) <= MAX_LISTED
 
 
 def _names(source: str, path: str = "router/loop.py") -> list[str]:
