@@ -5,14 +5,14 @@ needed.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import PurePath
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from ingest.channel import Context, Delivery
+from ingest.channel import AnyChannel, Context, Delivery
 from ingest.parser_pool.fence import run_fenced
 from ingest.parser_pool.frames import UNREADABLE
 from ingest.parser_pool.limits import Limit, limit_of
@@ -46,13 +46,20 @@ class Trial:
     """A channel, an account and a time to try inputs with."""
 
     def __init__(
-        self, settings: Settings, name: str, account: str, secret: str = "", now: str = ""
+        self,
+        settings: Settings,
+        name: str,
+        account: str,
+        secret: str = "",
+        now: str = "",
+        *,
+        channels: Mapping[str, AnyChannel] = CHANNELS,
     ) -> None:
         channel = channel_of(name)
         if channel is None:
             names = ", ".join(sorted({*CHANNELS, *WEBHOOKS}))
             raise Rejected("channel.unknown", f"no channel {name!r}; there are {names}")
-        self._channel, self._hook = CHANNELS[channel], WEBHOOKS.get(ALIASES.get(name, name))
+        self._channel, self._hook = channels[channel], WEBHOOKS.get(ALIASES.get(name, name))
         table = settings.channels.get(channel, {}).get(account, {})
         problems: list[Problem] = []
         account_settings = section(

@@ -10,9 +10,7 @@ import sys
 import threading
 from typing import Literal
 
-import msgspec
-
-from ingest.channel import Context, Delivery, Parsed, build_message
+from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parser_pool.worker import serve
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -35,12 +33,15 @@ class Poison:
     """A channel whose deliveries name their parser's failure; any other word is a message."""
 
     way: Literal["push", "pull"] = "push"
-    account: type[msgspec.Struct] = Account
+    account = Account
+    hint_kind: HintKind = "none"
+    takes = "words"
+    ignores = "nothing"
 
     def __init__(self, name: str = "poison") -> None:
         self.name = name
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return a message, or fail as told by the delivery's last word."""
         word = delivery.raw.split()[-1]
         if word == b"loops":

@@ -8,20 +8,20 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from ingest.channel import Context, Delivery, Parsed
 from ingest.channels import form
-from ingest.channels.email import Email
 from ingest.channels.email.account import Account
 from ingest.door.http import Door, app
 from ingest.intake.drain import SpoolDrain
+from ingest.parser_pool.pool import ParserPool
 from runtime.bus.readers import read_to_end
 from runtime.health.checks import Health
-from runtime.settings.structs import Settings
+from runtime.settings.structs import ParsersSettings, Settings
 from runtime.spool import DiskSpool, WaitingDelivery
 from schemas import envelope, topics
 from schemas.errors import Retry, Unavailable
 from schemas.message import Message
 from tests.support.ingesting import ingesting
+from tests.support.poison import COMMAND
 from tests.support.servers.broker import broker_process, read_topic
 from tests.support.waiting import wait
 
@@ -105,25 +105,20 @@ async def test_with_kafka_back_everything_is_published_once_and_what_has_no_acco
     assert wait("the one without an account stays", lambda: disk.count()) == 1
 
 
-async def test_a_mail_that_our_parser_fails_on_goes_on_as_unreadable_and_holds_no_other_up(
-    kafka: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_mail_that_its_parser_fails_on_is_unreadable_and_delays_no_other(
+    kafka: Settings, tmp_path: Path
 ) -> None:
     disk = DiskSpool(tmp_path)
-    for number in range(3):
-        disk.put(_waiting(number), _mail(number))
-    parse_mail = Email.parse
-
-    def parse(self: Email, delivery: Delivery, context: Context) -> Parsed:
-        if b"<1@x>" in delivery.raw:
-            raise ZeroDivisionError
-        return parse_mail(self, delivery, context)
-
-    monkeypatch.setattr(Email, "parse", parse)
-    async with ingesting(kafka, timedelta(seconds=10), disk=disk) as ingest:
+    for number, word in enumerate(("first", "raises", "last")):
+        disk.put(_waiting(number), _mail(number) + word.encode())
+    async with (
+        ParserPool(ParsersSettings(processes=1), COMMAND) as parsers,
+        ingesting(kafka, timedelta(seconds=10), parsers, disk) as ingest,
+    ):
         assert await SpoolDrain(ingest, ACCOUNTS).publish() == 3
     assert disk.count() == 0
     messages = [m async for m in read_topic(kafka, topics.MESSAGES.name, Message)]
-    assert {m.native_id for m in messages} == {"<0@x>", "<1@x>", "<2@x>"}
+    assert len(messages) == 3
     assert [m.native_id for m in messages if "unreadable" in m.repaired] == ["<1@x>"]
 
 

@@ -9,16 +9,16 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from cli.offline.trial import Trial
 from ingest.parser_pool.fence import run_fenced
 from ingest.parser_pool.limits import Limit, limit_of
-from ingest.registry import CHANNELS
 from runtime.settings.structs import ParsersSettings, Settings
 from schemas.errors import Rejected
+from tests.support.json_body import JsonBody
+from tests.support.poison import Poison
 
 TIGHT = Limit(cpu_s=0.3, memory_bytes=64 * 1024 * 1024)
 
@@ -73,28 +73,23 @@ def test_a_large_delivery_may_cost_more(size: int) -> None:
     assert limit.memory_bytes == 2**28 + 16 * size
 
 
-def _try(name: str, raw: bytes, monkeypatch: pytest.MonkeyPatch, parse: Any) -> dict[str, Any]:
-    monkeypatch.setattr(type(CHANNELS[name]), "parse", parse)
+def _try(name: str, raw: bytes) -> JsonBody:
+    """Return the line of a trial with a channel whose parser fails."""
     settings = Settings(parsers=ParsersSettings(cpu=timedelta(seconds=0.3), memory_mb=64))
-    (line,) = Trial(settings, name, "default").run("captured.bin", raw)
-    result: dict[str, Any] = json.loads(line)
+    trial = Trial(settings, name, "default", channels={name: Poison(name)})
+    (line,) = trial.run("captured.bin", raw)
+    result: JsonBody = json.loads(line)
     return result
 
 
-def _raising(*_arguments: object) -> None:
-    raise KeyError("words of a customer")
-
-
-def _looping(*_arguments: object) -> None:
-    _loops()
-
-
-@pytest.mark.parametrize(("parse", "code"), [(_raising, "parser.bug"), (_looping, "parser.limit")])
-def test_a_parser_that_fails_is_a_line_and_of_a_mail_the_message_that_says_so(
-    parse: Any, code: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    result = _try("api", b"{}", monkeypatch, parse)
+@pytest.mark.parametrize(("word", "code"), [("raises", "parser.bug"), ("loops", "parser.limit")])
+def test_a_delivery_that_its_parser_fails_on_is_a_line(word: str, code: str) -> None:
+    result = _try("api", word.encode())
     assert result["rejected"] == code
     assert "words of a customer" not in result["text"]
-    mail = _try("email", b"Subject: Fatura\r\n\r\nyok", monkeypatch, parse)
+
+
+@pytest.mark.parametrize("word", ["raises", "loops"])
+def test_a_mail_that_its_parser_fails_on_is_an_unreadable_message(word: str) -> None:
+    mail = _try("email", f"Subject: Fatura\r\n\r\n{word}".encode())
     assert (mail["subject"], mail["repaired"]) == ("Fatura", ["unreadable"])
