@@ -18,69 +18,44 @@ from tests.support.samples.registry import SAMPLED_AT
 from tests.support.servers.vendor import Vendor
 
 
-@pytest.mark.parametrize(
-    ("named", "query", "answer", "words", "author", "reply_to"),
-    [
-        (
-            {"media_id": "m1", "comment_id": "c9"},
-            "mentioned_comment.comment_id(c9)",
-            {
-                "mentioned_comment": {
-                    "text": "@marka kargom nerede?",
-                    "username": "ada",
-                    "timestamp": "2026-11-20T08:00:00+0000",
-                },
-                "id": "178",
-            },
-            "@marka kargom nerede?",
-            "ada",
-            "mention:178/m1/c9",
-        ),
-        (
-            {"media_id": "m1"},
-            "mentioned_media.media_id(m1)",
-            {
-                "mentioned_media": {
-                    "caption": "Bu @marka berbat",
-                    "username": "bora",
-                    "permalink": "https://www.instagram.com/p/x",
-                },
-                "id": "178",
-            },
-            "Bu @marka berbat",
-            "bora",
-            "mention:178/m1/",
-        ),
-    ],
-)
-async def test_a_mention_on_instagram_gets_its_words_its_author_and_its_address(
-    vendor: Vendor,
-    web: PublicClient,
-    named: dict[str, str],
-    query: str,
-    answer: JsonBody,
-    words: str,
-    author: str,
-    reply_to: str,
+def _mentions(value: dict[str, str]) -> bytes:
+    """Return Instagram's call about a mention, which names only what to fetch."""
+    entry = {"id": "178", "time": 1795162800, "changes": [{"field": "mentions", "value": value}]}
+    return json.dumps({"object": "instagram", "entry": [entry]}).encode()
+
+
+async def test_a_mention_in_a_comment_on_instagram_gets_its_words_and_its_author(
+    vendor: Vendor, web: PublicClient
 ) -> None:
-    change = {"field": "mentions", "value": named}
-    body = json.dumps(
-        {"object": "instagram", "entry": [{"id": "178", "time": 1795162800, "changes": [change]}]}
-    ).encode()
-    vendor.says("/178", answer)
+    comment = {
+        "text": "@marka kargom nerede?",
+        "username": "ada",
+        "timestamp": "2026-11-20T08:00:00+0000",
+    }
+    vendor.says("/178", {"mentioned_comment": comment, "id": "178"})
+    body = _mentions({"media_id": "m1", "comment_id": "c9"})
     message = await _mention(Instagram(), body, vendor, web)
-    assert (message.text, message.sender.name, message.reply_to, message.repaired) == (
-        words,
-        author,
-        reply_to,
-        (),
-    )
-    assert message.sender.handle("handle") == f"instagram:@{author}"
+    assert (message.text, message.sender.name) == ("@marka kargom nerede?", "ada")
+    assert message.sender.handle("handle") == "instagram:@ada"
+    assert message.reply_to == "mention:178/m1/c9"
     assert message.sent_at is not None
-    assert query in unquote(vendor.requests[0].path)
+    assert message.repaired == ()
+    assert "mentioned_comment.comment_id(c9)" in unquote(vendor.requests[0].path)
     assert vendor.requests[0].headers["authorization"] == "Bearer meta-token"
+
+
+async def test_a_mention_in_a_post_on_instagram_gets_the_address_of_the_post(
+    vendor: Vendor, web: PublicClient
+) -> None:
+    address = "https://www.instagram.com/p/x"
+    post = {"caption": "Bu @marka berbat", "username": "bora", "permalink": address}
+    vendor.says("/178", {"mentioned_media": post, "id": "178"})
+    message = await _mention(Instagram(), _mentions({"media_id": "m1"}), vendor, web)
+    assert (message.text, message.sender.name) == ("Bu @marka berbat", "bora")
+    assert message.reply_to == "mention:178/m1/"
     assert message.post is not None
-    assert (message.post.url is None) == ("permalink" not in str(answer))
+    assert message.post.url == address
+    assert "mentioned_media.media_id(m1)" in unquote(vendor.requests[0].path)
 
 
 async def test_only_a_mention_on_facebook_without_words_is_fetched(
