@@ -11,7 +11,7 @@ WITHOUT_MIRROR = ("chaos", "contract", "journey", "project", "support")
 SEVERAL_FILES = {
     "bench/test_measurements.py": "the table of bench/__main__.py",
     "cli/test_commands.py": "every command",
-    "cli/test_descriptions.py": "the description of every command",
+    "cli/test_descriptions.py": "`santral explain` and `santral follow` in two languages",
     "cli/test_masked_commands.py": "every command that prints a customer's text",
     "cli/test_running.py": "the commands on a running profile",
     "cli/test_status.py": "the figures of `santral status` from every stage",
