@@ -103,6 +103,9 @@ _NUMBER_BEFORE = re.compile(
 )
 """Turkish puts the number first, as in "123456 numaralı siparişim"."""
 
+_NUMBERED = re.compile(r"\s{0,2}(?:numaral[ıi]|no[’']? ?lu)\s{1,2}", re.IGNORECASE)
+"""It ties the number before it to the word after it, whatever word came earlier."""
+
 _PLAIN_I = str.maketrans("Iİı", "iii")
 _CODE_I = str.maketrans("İı", "II")
 _MAX_DISTANCE_CHARS = 45  # between a word and its number
@@ -263,14 +266,20 @@ def _add_numbered(text: str, words: list[tuple[int, int, int]], entity_list: _En
     Offsets of words refer to the folded text, where they are one higher than in the text.
     """
     next_start = 0
-    for index, start, end in words:
+    for position, (index, start, end) in enumerate(words):
         match = _number_of(text, start - 1, end - 1) if start >= next_start else None
-        if match is None:
+        if match is None or _belongs_to_next(match, words[position + 1 : position + 2]):
             continue
         next_start = match.end() + 1
         first, last = match.span(1)
         if entity_list.is_free(first, last):
             entity_list.add(_KINDS_BY_HINT[index], match[1].translate(_CODE_I).upper(), first, last)
+
+
+def _belongs_to_next(number: re.Match[str], next_word: list[tuple[int, int, int]]) -> bool:
+    """Say whether a number is tied to the next word, as in "kargo 123456 numaralı sipariş"."""
+    numbered = _NUMBERED.match(number.string, number.end(1))
+    return numbered is not None and any(numbered.end() == start - 1 for _, start, _ in next_word)
 
 
 def _number_of(text: str, start: int, end: int) -> re.Match[str] | None:

@@ -85,6 +85,11 @@ def test_entities_have_spans_and_personal_numbers_are_masked() -> None:
             ],
         ),
         (
+            "Kargom gelmedi, 4581237 numarali siparis, takip 7710023 no'lu sipariş",
+            [("order_number", "4581237", "4581237"), ("order_number", "7710023", "7710023")],
+        ),
+        ("siparişim 123456 numaralı, gelmedi", [("order_number", "123456", "123456")]),
+        (
             "89000 tl fatura geldi, 2023 faturası, 1 siparişim",
             [("amount", "89000 TRY", "89000 tl")],
         ),
