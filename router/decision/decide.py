@@ -27,9 +27,9 @@ from router.decision.rule_summary import RuleSummary
 from router.models.model import Prediction
 from router.text.entities import find_entities
 from router.text.terms import find_terms
-from schemas.decision import TRIAGE, Action, Decision, Due, Reason, WorkItem
+from schemas.decision import TRIAGE, Action, Decision, Reason, WorkItem
 from schemas.message import Message
-from schemas.routing.departments import Department
+from schemas.routing.departments import due_times
 from schemas.state import conversation as states
 from schemas.state.conversation import ConversationState
 
@@ -75,18 +75,6 @@ def decide_message(
         # Triage takes over the conversations of a department that no longer exists.
         state = msgspec.structs.replace(state, department=TRIAGE)
     return _decide_unseen(message, state, policy, now, analysis)
-
-
-def work_item(message: Message, decision: Decision, department: Department) -> WorkItem:
-    """Return the record of a queue, with the times that the department promises."""
-    return WorkItem(
-        message=message,
-        decision=decision,
-        due=Due(
-            first_response=message.received_at + department.first_response,
-            resolution=message.received_at + department.resolution,
-        ),
-    )
 
 
 class _Assessment(msgspec.Struct, frozen=True, gc=False):
@@ -152,9 +140,12 @@ def _decide_unseen(
     after = next_state(
         message, state, decision, priority.conversation, now, from_person=from_person
     )
-    # A queue waits for people's messages, and for events of a conversation that people work on.
+    # A queue waits for people's messages, and for events of a conversation that people know.
     waits = action != "automatic" and (message.event is None or is_live)
-    item = work_item(message, decision, policy.departments[department]) if waits else None
+    if not waits:
+        return RoutingResult(decision=decision, state=after, item=None)
+    due = due_times(policy.departments[department], min(message.received_at, now))
+    item = WorkItem(message=message, decision=decision, due=due)
     return RoutingResult(decision=decision, state=after, item=item)
 
 

@@ -4,8 +4,6 @@ Triage gets the record. This module reads only the message's and the state's own
 fault does not happen a second time.
 """
 
-from collections.abc import Mapping
-
 import msgspec
 
 from router.decision import reasons
@@ -15,10 +13,10 @@ from router.decision.next_state import sender_hash
 from router.decision.policy import Policy
 from router.decision.priority import BASE_PRIORITY
 from schemas.base import Time
-from schemas.decision import TRIAGE, Action, Decision, Due, WorkItem
+from schemas.decision import TRIAGE, Action, Decision, WorkItem
 from schemas.message import Message, truncate_to_limit
 from schemas.outcome import MOVES, Outcome, closed_messages
-from schemas.routing.departments import Department
+from schemas.routing.departments import due_times
 from schemas.state import conversation as states
 from schemas.state.conversation import ConversationState
 
@@ -45,12 +43,12 @@ def triage_message(
     decision = _decision(message, state, policy, now, action, flags)
     # An edit or a reaction opens no work, unless people work on its conversation.
     waits = needs_work and (message.event is None or is_live)
-    item = (
-        _work_item(truncate_to_limit(message), decision, policy.departments, now) if waits else None
-    )
-    return RoutingResult(
-        decision=decision, state=_next_state(message, state, decision, now), item=item
-    )
+    after = _next_state(message, state, decision, now)
+    if not waits:
+        return RoutingResult(decision=decision, state=after, item=None)
+    due = due_times(policy.departments[TRIAGE], min(message.received_at, now))
+    item = WorkItem(message=truncate_to_limit(message), decision=decision, due=due)
+    return RoutingResult(decision=decision, state=after, item=item)
 
 
 def triage_move(
@@ -109,43 +107,32 @@ def _decision(
     )
 
 
-def _work_item(
-    message: Message, decision: Decision, departments: Mapping[str, Department], now: Time
-) -> WorkItem:
-    """Return the record of triage's queue; a time of arrival in the future counts as now."""
-    level = departments[TRIAGE]
-    arrived = min(message.received_at, now)
-    due = Due(first_response=arrived + level.first_response, resolution=arrived + level.resolution)
-    return WorkItem(message=message, decision=decision, due=due)
-
-
 def _next_state(
     message: Message, state: ConversationState | None, decision: Decision, now: Time
 ) -> ConversationState:
     """Return the state after the message; a department keeps its conversation."""
-    quiet = decision.action == "automatic" or (message.event is not None and state is None)
+    opens = decision.action != "automatic" and message.event is None
     sender = sender_hash(message)
     if state is None or state.status == "quiet":
         return ConversationState(
             conversation=message.conversation,
             brand=message.brand,
             department=decision.department,
-            status="quiet" if quiet else "open",
+            status="open" if opens else "quiet",
             priority=decision.priority,
-            unanswered_since=None if quiet else message.received_at,
+            unanswered_since=message.received_at if opens else None,
             messages=1 + (state.messages if state is not None else 0),
             seen=states.remember(state.seen if state is not None else b"", message.id),
-            participants=(sender,) if sender and not quiet else (),
+            participants=(sender,) if sender and opens else (),
             opened_at=now,
             updated_at=now,
         )
-    from_person = not quiet and message.event is None
     return msgspec.structs.replace(
         state,
-        status="open" if from_person else state.status,
+        status="open" if opens else state.status,
         messages=state.messages + 1,
         unanswered_since=(state.unanswered_since or message.received_at)
-        if from_person
+        if opens
         else state.unanswered_since,
         seen=states.remember(state.seen, message.id),
         updated_at=max(now, state.updated_at),

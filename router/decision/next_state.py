@@ -19,28 +19,30 @@ def next_state(
     from_person: bool,
 ) -> ConversationState:
     """Return the state after a message; the conversation keeps this priority."""
-    quiet = decision.action == "automatic" or (decision.action == "append" and state is None)
+    is_automatic = decision.action == "automatic"
+    # An edit or a reaction opens nothing: it neither begins nor reopens a conversation.
+    opens = not is_automatic and message.event is None
     sender = sender_hash(message)
     if state is None or state.status == "quiet":
         return ConversationState(
             conversation=message.conversation,
             brand=message.brand,
             department=decision.department,
-            status="quiet" if quiet else "open",
+            status="open" if opens else "quiet",
             language=decision.language,
             priority=priority,
-            unanswered_since=message.received_at if from_person and not quiet else None,
+            unanswered_since=message.received_at if from_person and opens else None,
             messages=1 + (state.messages if state is not None else 0),
             seen=remember(state.seen if state is not None else b"", message.id),
-            participants=(sender,) if sender and not quiet else (),
+            participants=(sender,) if sender and opens else (),
             opened_at=now,
             updated_at=now,
         )
     return msgspec.structs.replace(
         state,
-        status=state.status if quiet else "open",
+        status="open" if opens else state.status,
         language=decision.language if decision.language != "und" else state.language,
-        priority=state.priority if quiet else priority,
+        priority=state.priority if is_automatic else priority,
         messages=state.messages + 1,
         unanswered_since=(state.unanswered_since or message.received_at)
         if from_person
@@ -49,7 +51,7 @@ def next_state(
         updated_at=max(now, state.updated_at),
         # A stranger joins the participants only after people have answered.
         participants=state.participants
-        if quiet or "new_participant" in decision.flags
+        if is_automatic or "new_participant" in decision.flags
         else with_participant(state.participants, sender),
     )
 

@@ -3,12 +3,13 @@
 The settings take them as default, and the router's default pack routes to them.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import msgspec
 
 from schemas.base import Record
+from schemas.decision import Due
 
 
 class Department(Record, frozen=True, kw_only=True):
@@ -22,6 +23,14 @@ class Department(Record, frozen=True, kw_only=True):
     resolution: Annotated[
         timedelta, msgspec.Meta(description="The time until the matter is resolved.")
     ] = timedelta(days=2)
+
+
+def due_times(department: Department, arrived: datetime) -> Due:
+    """Return the times by which a department promises a first answer and a resolution."""
+    return Due(
+        first_response=arrived + department.first_response,
+        resolution=arrived + department.resolution,
+    )
 
 
 def _of(tr: str, en: str, first_hours: float = 4, days: float = 2) -> Department:

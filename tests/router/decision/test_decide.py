@@ -1,12 +1,18 @@
 """Decisions: repeatable and explained; follow-ups, strangers, machines, spam."""
 
+from collections.abc import Callable
+from datetime import datetime
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.decision.decide import decide, decide_message
-from schemas.message import Automatic, Event, Handle, Party
+from router.decision.decide import RoutingResult, decide, decide_message
+from router.decision.fault_decision import triage_message
+from router.decision.policy import Policy
+from schemas.message import Automatic, Event, Handle, Message, Party
+from schemas.state.conversation import ConversationState
 from tests.support.decisions import decide_default
 from tests.support.messages import NOW, message, policy
 
@@ -112,6 +118,24 @@ def test_an_event_is_appended_and_opens_nothing() -> None:
     edit = message("Faturam doğru", native="1;2", event=Event(kind="edited", of="x"))
     assert decide_default(edit, first.state).decision.action == "append"
     assert decide_default(edit).item is None
+
+
+@pytest.mark.parametrize("decide_event", [decide_message, triage_message])
+def test_an_event_neither_reopens_a_conversation_nor_begins_one(
+    decide_event: Callable[[Message, ConversationState, Policy, datetime], RoutingResult],
+) -> None:
+    first = decide_default(message("Faturam yanlış"))
+    assert first.state is not None
+    resolved = msgspec.structs.replace(first.state, status="resolved")
+    event = message("👍", native="2", event=Event(kind="reaction", of="x"))
+    after = decide_event(event, resolved, policy(), NOW).state
+    assert after is not None
+    assert after.status == "resolved"
+    assert "reopened" in decide_default(message("Yine yanlış", native="3"), after).decision.flags
+    quiet = msgspec.structs.replace(first.state, status="quiet")
+    begun = decide_event(event, quiet, policy(), NOW).state
+    assert begun is not None
+    assert begun.status == "quiet"
 
 
 @given(st.text(max_size=400))
