@@ -73,12 +73,12 @@ def tap(
             raise Unavailable(f"no topic {name.removesuffix('.v1')!r}. There are: {short}")
     settings = load_running_settings(ctx, "Kafka")
     check_personal(settings, personal=personal)
-    from runtime.bus import tap as tapping
+    from runtime.bus.tap import tap as copy_records
 
     def emit(_topic: str, value: bytes) -> None:
         click.echo(value.decode("utf-8", "replace") if personal else mask_json(value))
 
-    tapping.tap(
+    copy_records(
         settings.kafka,
         names,
         emit,

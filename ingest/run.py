@@ -34,9 +34,9 @@ from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
 from runtime.health.checks import Health
 from runtime.health.neighbour import Backoff, Neighbour
-from runtime.http import server as http
 from runtime.http.guard import Guard
 from runtime.http.public_client import PublicClient
+from runtime.http.server import build_server, open_listener, serve
 from runtime.log import get
 from runtime.redis.client import connect
 from runtime.settings.structs import Settings
@@ -106,7 +106,7 @@ async def _doors(
     stop: asyncio.Event,
 ) -> AsyncIterator[Sequence[Awaitable[None]]]:
     """Yield the servers of the doors, which finish their calls after `stop`."""
-    sockets = [http.open_listener(settings.door.host, settings.door.port)]
+    sockets = [open_listener(settings.door.host, settings.door.port)]
     redis = connect(settings.redis)
     async with (
         httpx2.AsyncClient(base_url=settings.door.desk_url) as desk,
@@ -122,7 +122,7 @@ async def _doors(
             memory=CallMemory(redis),
         )
         guard = Guard(settings.limits)
-        serving = [http.serve(http.build_server(app(door, health), guard), sockets, stop)]
+        serving = [serve(build_server(app(door, health), guard), sockets, stop)]
         mail_accounts = accounts_of(accounts, _EMAIL)
         lmtp.check(settings.mail_door, mail_accounts)
         if settings.mail_door.protocol != "off":

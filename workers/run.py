@@ -16,7 +16,7 @@ from typing import NamedTuple
 from redis.asyncio import Redis
 from sqlalchemy import Engine
 
-from runtime import store as stores
+from runtime import store
 from runtime.bus.backlog import Backlog
 from runtime.bus.following import Lag
 from runtime.bus.publisher import Publisher
@@ -25,8 +25,8 @@ from runtime.health.checks import Health
 from runtime.health.faults import is_outage
 from runtime.health.neighbour import Backoff, Neighbour
 from runtime.health.progress import Progress
-from runtime.http import server as http
 from runtime.http.guard import Guard
+from runtime.http.server import build_server, open_listener, serve
 from runtime.redis.client import connect
 from runtime.settings.structs import Settings
 from runtime.stage import frame, probes
@@ -78,10 +78,10 @@ async def _run_recorder(
     settings: Settings, health: Health, clock: Clock, stop: asyncio.Event, neighbours: _Neighbours
 ) -> None:
     """Run the recorder in a thread of its own, because SQL and its clients are synchronous."""
-    migrating = stores.migrate_when_up(settings.store_url, MIGRATIONS, neighbours.store)
+    migrating = store.migrate_when_up(settings.store_url, MIGRATIONS, neighbours.store)
     if not await frame.before(stop, migrating):
         return
-    engine = stores.engine(settings.store_url, answer_limit_s=stores.ANSWER_LIMIT_S)
+    engine = store.engine(settings.store_url, answer_limit_s=store.ANSWER_LIMIT_S)
     recorder = Recorder(settings, engine, clock, health, (neighbours.kafka, neighbours.store))
     watchdog = _create_watchdog(settings, health, clock, recorder.progress)
     health.finish_start()
@@ -157,8 +157,8 @@ async def run_workers(
         feed = Feed(settings, process.redis, clock, health)
         loops.append(_Loop(feed.lag, feed.run()))
     if "replies" in only:
-        engine = stores.engine(
-            settings.store_url, read_only=True, answer_limit_s=stores.ANSWER_LIMIT_S
+        engine = store.engine(
+            settings.store_url, read_only=True, answer_limit_s=store.ANSWER_LIMIT_S
         )
         loops += _reply_loops(process, engine)
     watchdogs = [_create_watchdog(settings, health, clock, loop.progress) for loop in loops]
@@ -199,7 +199,7 @@ def _reply_loops(process: _WorkerProcess, engine: Engine) -> list[_Loop]:
     bounces = BounceReporter(settings, engine, publisher, clock)
     responder = IncidentResponder(settings, engine, publisher, clock)
     migrating = asyncio.ensure_future(
-        stores.migrate_when_up(settings.store_url, MIGRATIONS, process.neighbours.store)
+        store.migrate_when_up(settings.store_url, MIGRATIONS, process.neighbours.store)
     )
     loops = [
         _Loop(sender.lag, restarting("replies", sender.run, sender.lag)),
@@ -264,7 +264,7 @@ async def run_console(
 ) -> None:
     """Serve pages, the desk's API and the read API until `stop`."""
     neighbours = _create_neighbours(settings, clock)
-    engine = stores.engine(settings.store_url, read_only=True, answer_limit_s=_PAGE_LIMIT_S)
+    engine = store.engine(settings.store_url, read_only=True, answer_limit_s=_PAGE_LIMIT_S)
     redis = connect(settings.redis)
     publisher = Publisher(settings.kafka, f"santral-console-{os.getpid()}", neighbours.kafka)
     bodies = QueueBodyReader(settings.kafka)
@@ -287,11 +287,11 @@ async def run_console(
         health.add(name, neighbour.problem)
     neighbours.kafka.start()
     neighbours.redis.start()
-    migrating = stores.migrate_when_up(settings.store_url, MIGRATIONS, neighbours.store)
-    sockets = [http.open_listener(settings.console.host, settings.console.port)]
-    server = http.build_server(app(api, health, stop), Guard(settings.limits))
+    migrating = store.migrate_when_up(settings.store_url, MIGRATIONS, neighbours.store)
+    sockets = [open_listener(settings.console.host, settings.console.port)]
+    server = build_server(app(api, health, stop), Guard(settings.limits))
     try:
-        serving = http.serve(server, sockets, stop)
+        serving = serve(server, sockets, stop)
         health.finish_start()
         await frame.until(stop, _run_after(migrating, _wait_for_ever()), finishing=[serving])
     finally:

@@ -22,8 +22,8 @@ from ingest.intake.accept import Ingest
 from ingest.parsing.mail.smtp_envelope import with_envelope
 from ingest.parsing.mime.header import normalize_address
 from runtime import metrics
-from runtime.http import server as http
 from runtime.http.guard import Guard, network_of
+from runtime.http.server import open_listener
 from runtime.log import get
 from runtime.settings.limits import MIB, LimitsSettings
 from runtime.settings.structs import MailDoorSettings
@@ -272,9 +272,7 @@ async def serve(
             timeout=300,
         )
 
-    server = await loop.create_server(
-        session, sock=http.open_listener(settings.host, settings.port)
-    )
+    server = await loop.create_server(session, sock=open_listener(settings.host, settings.port))
     log.info("mail_door.open", protocol=settings.protocol, port=settings.port)
     try:
         await stop.wait()

@@ -20,6 +20,7 @@ from runtime.archive.folder_archive import (
     verified,
 )
 from runtime.archive.pack_uploads import PackUploads
+from runtime.archive.protocol import Archive
 from runtime.archive.state import ArchiveState
 from runtime.log import get
 from runtime.settings.structs import ArchiveSettings
@@ -32,7 +33,7 @@ _PACK_LIMIT_BYTES = 32 * 1024 * 1024
 """A pack is one upload, and it waits in memory meanwhile."""
 
 
-class BucketArchive:
+class BucketArchive(Archive):
     """A bucket and a local folder; any host with the settings reads what is uploaded."""
 
     def __init__(self, settings: ArchiveSettings, local: Path, *, uploads: bool) -> None:
@@ -57,12 +58,6 @@ class BucketArchive:
     def flush(self) -> None:
         """Return once the local disk has every delivery appended before."""
         self._local.flush()
-
-    def put(self, data: bytes) -> Raw:
-        """Keep a delivery."""
-        raw = self.append(data)
-        self.flush()
-        return raw
 
     def keep(self, data: bytes) -> str:
         """Keep a file in the bucket under its sha256, unless it is there."""

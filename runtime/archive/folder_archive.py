@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from runtime.archive.durable_files import PACKS, Packs, write_file
+from runtime.archive.protocol import Archive
 from runtime.archive.state import ArchiveState
 from schemas.errors import Unavailable
 from schemas.message import Raw
@@ -20,7 +21,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PACK_NAME = re.compile(r"^[0-9a-f-]{10,80}$")
 
 
-class FolderArchive:
+class FolderArchive(Archive):
     """An archive in a folder: short deliveries in packs, long ones and files by their sha256.
 
     A pack belongs to one process and only grows; `pack:NAME:OFFSET` says where a delivery is.
@@ -50,12 +51,6 @@ class FolderArchive:
             self.packs.flush()
         except OSError as error:
             raise self._failure(error) from error
-
-    def put(self, data: bytes) -> Raw:
-        """Keep a delivery."""
-        raw = self.append(data)
-        self.flush()
-        return raw
 
     def keep(self, data: bytes) -> str:
         """Keep a file under its sha256."""

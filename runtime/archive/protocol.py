@@ -25,7 +25,9 @@ class Archive(Protocol):
 
     def put(self, data: bytes) -> Raw:
         """Keep a delivery: append it and flush."""
-        ...
+        raw = self.append(data)
+        self.flush()
+        return raw
 
     def keep(self, data: bytes) -> str:
         """Keep a file under its sha256, once, and flush it; return the sha256."""

@@ -149,9 +149,7 @@ class WatchedConnection(connections.AbstractConnection):  # type: ignore[misc]  
             answer: object = await super().read_response(*args, **options)
             away = _away_within(answer)
         except (RedisError, OSError) as error:
-            away = _away(error)
-            if away is None:
-                raise _note(self._state, error) from None
+            away = _outage(self._state, error)
         if away is not None:
             # The next connect finds the primary of that moment.
             await self.disconnect(nowait=True)
@@ -181,9 +179,7 @@ class SyncWatchedConnection(sync_connections.AbstractConnection):  # type: ignor
             answer: object = super().read_response(*args, **options)
             away = _away_within(answer)
         except (RedisError, OSError) as error:
-            away = _away(error)
-            if away is None:
-                raise _note(self._state, error) from None
+            away = _outage(self._state, error)
         if away is not None:
             self.disconnect()
             raise _note(self._state, away) from None
@@ -210,6 +206,14 @@ def _note(state: RedisState, error: BaseException) -> BaseException:
     else:
         state.failed(error)
     return error
+
+
+def _outage(state: RedisState, error: BaseException) -> RedisAway:
+    """Return the outage that an error is; raise any other error, noted."""
+    away = _away(error)
+    if away is None:
+        raise _note(state, error) from None
+    return away
 
 
 def _away(error: BaseException) -> RedisAway | None:

@@ -15,8 +15,14 @@ from schemas.message import Message
 from schemas.outcome import Outcome
 from tests.support.caught_bugs import count_caught_bugs
 from tests.support.messages import NOW, message, policy
-from workers.recorder import rows as record_rows
-from workers.recorder.rows import GROUP, Rows, add_record
+from workers.recorder.rows import (
+    _ROW_MAKERS,
+    GROUP,
+    Rows,
+    _add_message,
+    _row_maker,
+    add_record,
+)
 from workers.recorder.sql import Fenced, RawRecord, write_records, write_rows
 from workers.store import dead_letters, ledger, queries, recent_traffic
 
@@ -132,8 +138,8 @@ def test_a_fault_in_what_is_made_of_a_record_costs_that_alone(
     def broken(_rows: Rows, record: Message) -> None:
         raise KeyError(record.id)
 
-    maker = record_rows._row_maker(Message, record_rows._add_message, broken)
-    monkeypatch.setitem(record_rows._ROW_MAKERS, MESSAGES, maker)
+    maker = _row_maker(Message, _add_message, broken)
+    monkeypatch.setitem(_ROW_MAKERS, MESSAGES, maker)
     before = count_caught_bugs(GROUP)
     original = message("Faturam yanlış", position="INBOX;1;1")
     write_records(engine, [_raw(0, original)])

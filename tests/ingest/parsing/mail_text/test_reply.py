@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.parsing.html import text as html
+from ingest.parsing.html.text import to_text
 from ingest.parsing.mail.forward import read_original
 from ingest.parsing.mail.message import parse_message
 from ingest.parsing.mail_text import reply
@@ -253,7 +253,7 @@ def test_cutting_never_leaves_nothing_and_never_adds(lines: list[str], is_reply:
 
 @given(st.text(alphabet="<>/abcdeqlokut =\"'-:\ue000\ue001 cite", max_size=200))
 def test_no_html_makes_the_text_fail(text: str) -> None:
-    html.to_text(f"<blockquote type=cite>{text}<blockquote>{text}</blockquote>")
+    to_text(f"<blockquote type=cite>{text}<blockquote>{text}</blockquote>")
 
 
 @pytest.mark.parametrize(
