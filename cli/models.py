@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
@@ -20,6 +20,7 @@ from cli.context import (
     print_note,
     print_record,
     progress_bar,
+    rules_option,
 )
 from schemas.errors import ConfigError, Problem
 
@@ -30,6 +31,15 @@ if TYPE_CHECKING:
 _TASKS = click.Choice(["department", "intent", "sentiment"])
 _SHOWN_CONFUSIONS = 5
 _DATA = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+
+
+class Helps(TypedDict):
+    """The sources that a model may learn from beside the labelled lines, and a second look."""
+
+    corrections: bool
+    unlabelled: Path | None
+    second_look: bool
+    rules: Path | None
 
 
 @click.command()
@@ -59,21 +69,10 @@ _DATA = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
     help="Give the least sure text in twenty a second look by sentence embeddings, if that helps "
     "(50 ms each; needs 'santral[second]').",
 )
-@click.option(
-    "--rules",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The folder of rules to learn by, instead of the rules of the settings.",
-)
+@rules_option("The folder of rules to learn by, instead of the rules of the settings.")
 @click.pass_context
 def train(
-    ctx: click.Context,
-    data: Path | None,
-    task: "Task",
-    out: Path,
-    corrections: bool,
-    unlabelled: Path | None,
-    second_look: bool,
-    rules: Path | None,
+    ctx: click.Context, data: Path | None, task: "Task", out: Path, **helps: Unpack[Helps]
 ) -> None:
     """Learn a model from DATA: JSON lines of `text` and `label` (- for standard input).
 
@@ -82,6 +81,7 @@ def train(
     cross-validation, which holds back a fifth of the lines five times. The same lines and rules
     give the same model. Lines without a label are only counted.
     """
+    corrections, second_look = helps["corrections"], helps["second_look"]
     if data is None and not corrections:
         raise ConfigError([Problem("nothing to learn from: give DATA or --corrections")])
     if corrections and task != "department":
@@ -93,7 +93,7 @@ def train(
     from router.training.embedding_stage import SECOND_LOOK_SHARE
     from router.training.train import TrainingOptions, train_model
 
-    pack = load_pack(with_overrides(settings, str(rules or "")))
+    pack = load_pack(with_overrides(settings, str(helps["rules"] or "")))
     corrected: Iterable[bytes] = ()
     if corrections:
         from workers.store.recorded_traffic import labelled_lines
@@ -103,7 +103,7 @@ def train(
     print_note(
         f"{len(lines.texts)} lines with {len(set(lines.labels))} labels, {lines.unlabelled} without"
     )
-    texts = read_unlabelled(_read_lines(unlabelled)) if unlabelled else None
+    texts = read_unlabelled(_read_lines(helps["unlabelled"])) if helps["unlabelled"] else None
     options = TrainingOptions(
         pack=pack,
         unlabelled=texts,

@@ -10,6 +10,15 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _create_messages()
+    _create_decisions()
+    _create_outcomes()
+    _create_dead()
+    _create_positions()
+    _create_search_index()
+
+
+def _create_messages() -> None:
     op.create_table(
         "messages",
         *(
@@ -21,6 +30,9 @@ def upgrade() -> None:
     )
     op.create_index("messages_conversation", "messages", ["conversation"])
     op.create_index("messages_received", "messages", ["received_ms"])
+
+
+def _create_decisions() -> None:
     op.create_table(
         "decisions",
         sa.Column("message", sa.Text, primary_key=True),
@@ -36,6 +48,9 @@ def upgrade() -> None:
     )
     op.create_index("decisions_decided", "decisions", ["decided_ms"])
     op.create_index("decisions_department", "decisions", ["department", "decided_ms"])
+
+
+def _create_outcomes() -> None:
     op.create_table(
         "outcomes",
         *(
@@ -47,6 +62,9 @@ def upgrade() -> None:
     )
     op.create_index("outcomes_conversation", "outcomes", ["conversation"])
     op.create_index("outcomes_at", "outcomes", ["at_ms"])
+
+
+def _create_dead() -> None:
     op.create_table(
         "dead",
         sa.Column("id", sa.Text, primary_key=True),
@@ -60,6 +78,9 @@ def upgrade() -> None:
     )
     op.create_index("dead_at", "dead", ["at_ms"])
     op.create_index("dead_message", "dead", ["message"])
+
+
+def _create_positions() -> None:
     op.create_table(
         "arrivals",
         sa.Column("source", sa.Text, primary_key=True),
@@ -75,6 +96,9 @@ def upgrade() -> None:
             for n in ("next_offset", "records", "kept", "undecodable")
         ),
     )
+
+
+def _create_search_index() -> None:
     if op.get_bind().dialect.name == "sqlite":
         # The words are folded before they are indexed: the tokenizer knows no Turkish.
         op.execute(
