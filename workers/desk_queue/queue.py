@@ -33,7 +33,15 @@ from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
 from workers.desk_queue.agent_scripts import AGENT_SCRIPTS
 from workers.desk_queue.feed_scripts import FEED_SCRIPTS
-from workers.desk_queue.script_answers import Answer, bytes_of, groups, list_of, number_of, text_of
+from workers.desk_queue.script_answers import (
+    Answer,
+    bytes_of,
+    groups,
+    list_of,
+    number_of,
+    stored_bytes_of,
+    text_of,
+)
 from workers.desk_queue.script_chunks import Argument, closing_chunks, message_chunks
 from workers.desk_queue.values import (
     AlreadyClosed,
@@ -302,7 +310,7 @@ def _waiting(flat: Answer) -> tuple[ShownMessage, ...]:
             hops=number_of(hops),
             partition=number_of(partition),
             offset=number_of(offset),
-            body=bytes_of(body),
+            body=stored_bytes_of(body),
         )
         for message, hops, partition, offset, body in groups(flat, 5)
     )

@@ -6,8 +6,8 @@ queue.py takes the values of each answer with it. A value of another type is a b
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-Value: TypeAlias = "bytes | int | list[Value]"
-"""A value as Redis returns it from Lua."""
+Value: TypeAlias = "bytes | int | list[Value] | None"
+"""A value as Redis returns it from Lua; None is a key that Redis does not have."""
 
 Answer = Sequence[Value]
 """The values of one answer, or of a list in it."""
@@ -20,6 +20,11 @@ def bytes_of(value: Value) -> bytes:
     return value
 
 
+def stored_bytes_of(value: Value) -> bytes | None:
+    """Return a record as Redis keeps it, or None where Redis no longer has it."""
+    return None if value is None else bytes_of(value)
+
+
 def text_of(value: Value) -> str:
     """Return a text."""
     return bytes_of(value).decode()
@@ -27,8 +32,8 @@ def text_of(value: Value) -> str:
 
 def number_of(value: Value) -> int:
     """Return a number, which Redis may keep as its digits."""
-    if isinstance(value, list):
-        raise TypeError("a script returned a list in place of a number")
+    if not isinstance(value, bytes | int):
+        raise TypeError(f"a script returned {type(value).__name__} in place of a number")
     return int(value)
 
 
