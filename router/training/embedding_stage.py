@@ -40,7 +40,7 @@ _REPORTED_TEXTS = 20
 
 
 @dataclass(frozen=True)
-class _Trial:
+class _Mixture:
     """The best share of the embeddings, 0 when they help too little, and the probabilities."""
 
     share: float
@@ -79,20 +79,20 @@ def _cross_validate(rows: TrainingRows, embeddings: Floats) -> Floats:
 
 def _try_shares(
     model: Model, own: Floats, by_embeddings: Floats, truth: Ints, share: float
-) -> _Trial:
+) -> _Mixture:
     """Return the share of the embeddings that gets most of the unsure lines right."""
     confidence = own.max(axis=1)
     below = float(np.quantile(confidence, share))
     unsure = confidence < below
     gain = max(_MIN_GAIN_TEXTS, math.ceil(_MIN_GAIN_SHARE * int(unsure.sum())))
     most = int((model.choose_labels(own) == truth)[unsure].sum()) + gain - 1
-    best = _Trial(0.0, below, own)
+    best = _Mixture(0.0, below, own)
     for embedding_share in _EMBEDDING_SHARES:
         mixed = (1 - embedding_share) * own + embedding_share * by_embeddings
         right = int((mixed.argmax(axis=1) == truth)[unsure].sum())
         if right > most:
             most = right
-            best = _Trial(embedding_share, below, np.where(unsure[:, None], mixed, own))
+            best = _Mixture(embedding_share, below, np.where(unsure[:, None], mixed, own))
     return best
 
 

@@ -1,17 +1,11 @@
 """Rules as data, folding, and the default pack's own samples."""
 
-import re
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.models.language import detect_language, detect_languages
 from router.text import pack_compiler, pack_files, rule_checks, rules
-from router.text.word_cache import WordCache
-from schemas.errors import ConfigError
-from schemas.text.fold import fold, fold_case
+from schemas.text.fold import fold
 from tests.support.messages import PACK
 
 
@@ -93,29 +87,6 @@ def test_folding_keeps_every_offset(text: str) -> None:
             assert text[span.start : span.end] == span.text
 
 
-def test_the_key_of_a_word_is_one_for_all_that_a_pattern_without_case_matches() -> None:
-    letters = [chr(n) for n in range(0x3000)]
-    for letter in "abcdefghijklmnopqrstuvwxyzçğıöşüàéäßа":
-        same = re.compile(letter, re.IGNORECASE)
-        assert {fold_case(x) for x in filter(same.match, letters)} == {fold_case(letter)}
-
-
-def test_a_broken_pack_reports_all_its_mistakes_at_once(tmp_path: Path) -> None:
-    (tmp_path / "a.toml").write_text(
-        '[[rule]]\nid="a.b"\nany=["x"]\nnome=["y"]\ntr=""\nen=""\nmatch=[]\nno_match=[]\n'
-        '[[rule]]\nid="A"\nany=["x"]\ntr=""\nen=""\nmatch=[]\nno_match=[]\n'
-        '[[rule]]\nid="c.d"\ntr=""\nen=""\nmatch=[]\nno_match=[]\n'
-    )
-    (tmp_path / "b.toml").write_text("[[rule\n")
-    with pytest.raises(ConfigError) as error:
-        pack_files.read_pack(tmp_path)
-    text = str(error.value)
-    assert "nome" in text
-    assert "'A'" in text
-    assert "neither `any` nor `all`" in text
-    assert "b.toml" in text
-
-
 def test_the_check_names_a_rule_that_another_rule_shadows() -> None:
     def shadowed(*more: rules.Rule) -> list[str]:
         return rule_checks.shadowed_rules(pack_compiler.compile_pack("p", more))
@@ -142,84 +113,7 @@ def test_the_check_names_a_rule_that_another_rule_shadows() -> None:
     assert rule_checks.shadowed_rules(pack_files.read_pack(pack_files.PACKS / "default")) == []
 
 
-def test_a_folder_without_rules_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no rules there"):
-        pack_files.read_pack(tmp_path)
-
-
 def test_the_version_changes_with_what_the_rules_say() -> None:
     first = pack_compiler.compile_pack("p", [_rule(any=("x",))])
     assert first.version == pack_compiler.compile_pack("p", [_rule(any=("x",))]).version
     assert first.version != pack_compiler.compile_pack("p", [_rule(any=("y",))]).version
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("Kargom hala gelmedi, ne zaman gelir?", "tr"),
-        ("siparisim nerede kaldi acaba, cok bekledim", "tr"),
-        ("Where is my order? I have been waiting for a week.", "en"),
-        ("Wo ist meine Bestellung? Ich habe sie noch nicht bekommen.", "und"),
-        ("Où est ma commande? Je ne l'ai pas reçue et je suis déçu.", "und"),
-        ("123456", "und"),
-        ("", "und"),
-        ("😀", "und"),
-        # one word, slang, no Turkish letters, brands of others in them
-        ("fatura", "tr"),
-        ("selam", "tr"),
-        ("kampanya", "tr"),
-        ("tşk", "tr"),
-        ("nbr", "tr"),
-        ("siparis", "tr"),
-        ("modem bozuk", "tr"),
-        ("allah belanizi versin", "tr"),
-        ("gerizekali sirket", "tr"),
-        ("internet yok @destek https://x.example", "tr"),
-        ("refund", "en"),
-        ("hi", "en"),
-        ("thx", "en"),
-        ("cancel", "en"),
-        ("Lost password", "en"),
-        ("Transfer isn't working?", "en"),
-        # small words that other languages have too
-        ("i zadowalającego wynagrodzenia i do rodzinie", "und"),
-        ("hüququ var, olsun bu və ya başqa", "und"),
-        ("aide et à une assistance", "und"),
-        # neighbours, other scripts
-        ("Internet geht nicht", "und"),
-        ("Quiero devolver el producto", "und"),
-        ("Non funziona", "und"),
-        ("Gdzie jest moje zamówienie?", "und"),
-        ("Danke schön", "und"),
-        ("Zəhmət olmasa kömək edin", "und"),
-        ("Pulumu geri qaytarın", "und"),
-        ("Где мой заказ?", "und"),
-        ("أين طلبي؟", "und"),
-        ("我的订单在哪里?", "und"),
-    ],
-)
-def test_turkish_english_or_neither(text: str, wanted: str) -> None:
-    assert detect_language(text) == wanted
-
-
-@given(st.lists(st.text(max_size=50), min_size=1, max_size=5))
-def test_the_language_of_a_text_does_not_depend_on_its_neighbours(texts: list[str]) -> None:
-    assert detect_languages(texts, [fold(t).split() for t in texts]) == [
-        detect_language(t) for t in texts
-    ]
-
-
-def test_the_cache_of_words_stays_bounded() -> None:
-    computed: list[str] = []
-
-    def length(word: str) -> int:
-        computed.append(word)
-        return len(word)
-
-    cache = WordCache(length, 3)
-    assert [cache[word] for word in ("bir", "iki", "bir", "dört")] == [3, 3, 3, 4]
-    assert computed == ["bir", "iki", "dört"]
-    assert cache["beş"] == 3
-    assert len(cache) == 1, "a full cache starts empty again"
-    assert cache["x" * 41] == 41
-    assert len(cache) == 1, "it does not keep a word of 41 characters"
