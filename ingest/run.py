@@ -190,7 +190,7 @@ class SourceRunner:
                     restored = True
                 source = source or channel.source(account, settings, context)
                 accept = functools.partial(
-                    self.ingest.accept, CHANNELS[name], settings, patient=source.patient
+                    self.ingest.publish_or_spool, CHANNELS[name], settings, patient=source.patient
                 )
                 await source.run(accept, self.cursors)
             except* Retry as errors:

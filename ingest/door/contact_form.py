@@ -74,7 +74,7 @@ class FormDoor:
         try:
             identifier = await self._identify(delivery, settings)
             # A visitor sends it only once, so that the disk keeps it while Kafka is away.
-            await self.ingest.accept(_CHANNEL, settings, delivery, patient=False)
+            await self.ingest.publish_or_spool(_CHANNEL, settings, delivery, patient=False)
         except Retry:
             return self._show(account, settings, replace(page, notice="away"), 503, filled.stamp)
         except Rejected:

@@ -135,7 +135,7 @@ class Door:
                 traceparent=request.headers.get("traceparent"),
             )
             channel = CHANNELS[webhook.channel]
-            await self.ingest.accept(channel, settings, delivery, patient=webhook.patient)
+            await self.ingest.publish_or_spool(channel, settings, delivery, patient=webhook.patient)
         result.on_safe()
         response = result.response
         return Response(response.body, response.status, media_type=response.content_type)
@@ -188,7 +188,9 @@ class Door:
             accepted_by=server.token_name(self.settings.tokens.door),
         )
         # A mail comes from a customer, who can't correct it: a refused one is a dead letter.
-        publish = self.ingest.publish if channel == "email" else self.ingest.publish_or_refuse
+        publish = (
+            self.ingest.publish_or_bury if channel == "email" else self.ingest.publish_or_refuse
+        )
         try:
             message = await publish(CHANNELS[channel], delivery, settings)
         except Rejected as error:

@@ -115,7 +115,9 @@ class Receiver:
             received_at=self._ingest.clock.now(),
         )
         try:
-            message = await self._ingest.publish(self._channel, delivery, self._accounts[account])
+            message = await self._ingest.publish_or_bury(
+                self._channel, delivery, self._accounts[account]
+            )
         except Retry as error:
             log.warning("mail_door.later", account=account, why=str(error))
             return _TRY_LATER

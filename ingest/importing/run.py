@@ -139,7 +139,7 @@ class Import:
                 raw=entry.raw, account=self._account, received_at=ingest.clock.now()
             )
             try:
-                message = await ingest.publish(channel, delivery, settings)
+                message = await ingest.publish_or_bury(channel, delivery, settings)
             except Retry as error:
                 await asyncio.sleep(min(_MAX_PAUSE_S, max(_MIN_PAUSE_S, error.after)))
                 continue

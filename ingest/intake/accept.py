@@ -55,8 +55,11 @@ class Ingest:
 
     `brand` is that of accounts without one, and `signing_key` proves our own tokens in replies.
 
-    `accept` is for a source or a vendor's webhook, `publish` and `publish_or_refuse` for a caller
-    who waits for the message.
+    A delivery enters by one of three methods, whose names say what they do where Kafka gets no
+    message: `publish_or_spool` for a source, a vendor's webhook or a form, `publish_or_bury` for
+    mail, an import or the spool, and `publish_or_refuse` for a caller that waits for the answer.
+    All of them run `_publish_and_flush`, which runs `_parse_and_publish`, which runs
+    `_publish_parsed`.
     """
 
     archive: Archive
@@ -70,16 +73,16 @@ class Ingest:
     finish: Callable[[Message], Message] = unchanged
     web: MediaClient = field(default_factory=PublicClient)
 
-    async def accept(
+    async def publish_or_spool(
         self, channel: Channel[Account], settings: Account, delivery: Delivery, *, patient: bool
     ) -> None:
-        """Return once Kafka, the spool or a dead letter keeps the delivery.
+        """Publish or bury a delivery; put it into the spool where that has to wait.
 
         The spool keeps a delivery whose files its vendor still holds. While Kafka is away it also
         keeps the deliveries of a source that is not `patient`; a patient one gets Retry.
         """
         try:
-            await self.publish(channel, delivery, settings, fetch=False)
+            await self.publish_or_bury(channel, delivery, settings, fetch=False)
         except MediaPending:
             await self.spool.put(channel.name, delivery)
         except Retry:
@@ -88,7 +91,7 @@ class Ingest:
             await self.spool.put(channel.name, delivery)
             log.warning("delivery.waits", channel=channel.name, account=delivery.account)
 
-    async def publish(
+    async def publish_or_bury(
         self,
         channel: Channel[Account],
         delivery: Delivery,
@@ -96,14 +99,14 @@ class Ingest:
         *,
         fetch: bool = True,
     ) -> Message | None:
-        """Take a delivery to Kafka; return its message, or None after a dead letter.
+        """Publish a delivery; return its message, or None after the dead letter of a refused one.
 
         Raises Retry when the delivery must come again, and MediaPending, before any work, when
         `fetch` is false and the vendor still holds its files.
         """
         raw = await self._keep(delivery.raw)
         try:
-            return await self._publish_kept(channel, delivery, settings, raw, fetch=fetch)
+            return await self._publish_and_flush(channel, delivery, settings, raw, fetch=fetch)
         except Rejected as error:
             await self._bury(channel.name, delivery, raw, error)
             return None
@@ -111,14 +114,14 @@ class Ingest:
     async def publish_or_refuse(
         self, channel: Channel[Account], delivery: Delivery, settings: Account
     ) -> Message | None:
-        """Take a delivery to Kafka; return its message, or None after a dead letter.
+        """Publish a delivery and return its message; raise Rejected for the caller to answer.
 
-        Raises Rejected for the caller to answer. A bug of ours is not the caller's fault: it makes
-        a dead letter. Raises Retry as `publish` does.
+        A bug of ours is not the caller's fault: it makes a dead letter, and the method returns
+        None. Raises Retry as `publish_or_bury` does.
         """
         raw = await self._keep(delivery.raw)
         try:
-            return await self._publish_kept(channel, delivery, settings, raw, fetch=True)
+            return await self._publish_and_flush(channel, delivery, settings, raw, fetch=True)
         except Rejected as error:
             if error.code not in FAILURES:
                 _count_refusal(channel.name, delivery, error)
@@ -147,7 +150,7 @@ class Ingest:
         raw = await self._keep(delivery.raw)
         await self._bury(channel, delivery, raw, bug(channel, error, step))
 
-    async def _publish_kept(
+    async def _publish_and_flush(
         self,
         channel: Channel[Account],
         delivery: Delivery,
@@ -156,11 +159,14 @@ class Ingest:
         *,
         fetch: bool,
     ) -> Message:
-        """Return the message, once Kafka and the disk have it. Raise Rejected for a bug, too."""
+        """Parse and publish, wait until the disk has the bytes, and count and time all of it.
+
+        Raises Rejected for a bug, too.
+        """
         began = self.clock.monotonic()
         flush = self._commit.request()
         try:
-            message = await self._take(channel, delivery, settings, raw, fetch=fetch)
+            message = await self._parse_and_publish(channel, delivery, settings, raw, fetch=fetch)
         except Retry:
             metrics.count("santral_messages_pending_total", channel=channel.name)
             raise
@@ -175,7 +181,7 @@ class Ingest:
         )
         return message
 
-    async def _take(
+    async def _parse_and_publish(
         self,
         channel: Channel[Account],
         delivery: Delivery,
@@ -184,7 +190,10 @@ class Ingest:
         *,
         fetch: bool,
     ) -> Message:
-        """Return the message, once Kafka has it."""
+        """Parse a delivery, fetch what its vendor still holds, and publish the message.
+
+        A bug in these steps makes a mail unreadable, and raises Rejected for anything else.
+        """
         try:
             parsed = await self.parse(channel, delivery, settings)
             if (parsed.media or parsed.notice) and not fetch:
@@ -202,7 +211,7 @@ class Ingest:
             if parsed.media:
                 late = waited > PATIENCE
                 parsed = await fetch_files(channel, parsed, settings, self.web, last=late)
-            return await self._produce(channel.name, parsed, raw, delivery)
+            return await self._publish_parsed(channel.name, parsed, raw, delivery)
         except (Rejected, Retry, MediaPending):
             raise
         except (OSError, MemoryError) as error:
@@ -210,7 +219,7 @@ class Ingest:
         except Exception as error:  # noqa: BLE001 - logged there
             failure = bug(channel.name, error)
             parsed = await self._parse_unreadable(channel, delivery, settings, failure)
-            return await self._produce(channel.name, parsed, raw, delivery)
+            return await self._publish_parsed(channel.name, parsed, raw, delivery)
 
     async def _parse_unreadable(
         self, channel: Channel[Account], delivery: Delivery, settings: Account, error: Rejected
@@ -230,7 +239,9 @@ class Ingest:
         except Rejected:
             raise error from None
 
-    async def _produce(self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery) -> Message:
+    async def _publish_parsed(
+        self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery
+    ) -> Message:
         """Publish the message of a parsed delivery, after its files are scanned and archived."""
         checked, files = await self.scanner.scan(self.finish(parsed.message), parsed.files)
         for data in files:

@@ -122,7 +122,7 @@ class SpoolDrain:
     ) -> bool:
         """Publish a delivery and remove it from the spool; return whether that succeeded."""
         try:
-            await self._ingest.publish(CHANNELS[channel], delivery, settings, fetch=fetch)
+            await self._ingest.publish_or_bury(CHANNELS[channel], delivery, settings, fetch=fetch)
         except (Retry, MediaPending):
             raise
         except Exception:

@@ -34,7 +34,7 @@ class Visitors:
         self.away = False
         self.now = NOW
 
-    async def accept(
+    async def publish_or_spool(
         self, channel: Form, settings: Account, delivery: Delivery, **_options: object
     ) -> None:
         """Take a delivery, as ingest/intake/accept.py does."""
@@ -64,7 +64,7 @@ async def client(visitors: Visitors) -> AsyncIterator[httpx2.AsyncClient]:
     ingest: Any = SimpleNamespace(
         clock=SimpleNamespace(now=lambda: visitors.now),
         parse=visitors.parse,
-        accept=visitors.accept,
+        publish_or_spool=visitors.publish_or_spool,
     )
     door = FormDoor(ingest=ingest, key=KEY, max_body=50_000, pause=visitors.pause)
 

@@ -73,7 +73,7 @@ def _parts(archive: Archive, folder: Path) -> tuple[Ingest, _Published, Delivery
 
 async def _accept(ingest: Ingest, delivery: Delivery) -> Message | None:
     channel = CHANNELS["email"]
-    return await ingest.publish(channel, delivery, channel.account())
+    return await ingest.publish_or_bury(channel, delivery, channel.account())
 
 
 async def test_kafka_alone_does_not_accept_a_delivery(tmp_path: Path) -> None:
@@ -139,9 +139,9 @@ async def test_the_spool_keeps_a_delivery_only_for_a_source_that_reads_it_once(
     channel = CHANNELS["email"]
     if patient:
         with pytest.raises(Retry, match="away"):
-            await ingest.accept(channel, channel.account(), delivery, patient=True)
+            await ingest.publish_or_spool(channel, channel.account(), delivery, patient=True)
     else:
-        await ingest.accept(channel, channel.account(), delivery, patient=False)
+        await ingest.publish_or_spool(channel, channel.account(), delivery, patient=False)
     assert ingest.spool.disk.count() == (0 if patient else 1)
 
 

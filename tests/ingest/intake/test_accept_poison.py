@@ -51,7 +51,7 @@ def delivery(raw: str) -> Delivery:
 async def publish(ingest: Ingest, channel: Channel[Account], *raws: str) -> list[Message | None]:
     """Publish deliveries side by side; return their messages, or None for a dead letter."""
     return await asyncio.gather(
-        *(ingest.publish(channel, delivery(raw), Account()) for raw in raws)
+        *(ingest.publish_or_bury(channel, delivery(raw), Account()) for raw in raws)
     )
 
 

@@ -138,7 +138,7 @@ async def test_a_message_with_a_file_is_safe_at_once_and_published_with_it(
     clock_now = datetime.now(UTC)
     async with ingesting(kafka, timedelta(seconds=20), disk=disk) as ingest:
         drain = SpoolDrain(ingest, {"whatsapp": {"a": settings}})
-        await ingest.accept(
+        await ingest.publish_or_spool(
             Whatsapp(), settings, _delivery("1", received_at=clock_now), patient=True
         )
         assert disk.count() == 1
@@ -160,7 +160,9 @@ async def test_a_vendor_that_is_away_holds_no_other_message_up(
     now = datetime.now(UTC)
     async with ingesting(kafka, timedelta(seconds=20), disk=disk) as ingest:
         drain = SpoolDrain(ingest, {"whatsapp": {"a": settings}})
-        await ingest.accept(Whatsapp(), settings, _delivery("1", received_at=now), patient=True)
+        await ingest.publish_or_spool(
+            Whatsapp(), settings, _delivery("1", received_at=now), patient=True
+        )
         await drain.publish()
         assert await drain.finish_fetches() == 0
         (text,) = (
@@ -169,7 +171,7 @@ async def test_a_vendor_that_is_away_holds_no_other_message_up(
             .deliveries
         )
         later = Delivery(raw=text, account="a", received_at=now)
-        await ingest.accept(Whatsapp(), settings, later, patient=True)
+        await ingest.publish_or_spool(Whatsapp(), settings, later, patient=True)
         assert [m.text for m in await _messages(kafka)] == ["sonra"]
         requests = len(vendor.requests)
         await drain.publish()
@@ -177,7 +179,7 @@ async def test_a_vendor_that_is_away_holds_no_other_message_up(
         assert len(vendor.requests) == requests, "it is not asked again at once"
         # Its patience is over when it was received long ago.
         old = replace(_delivery("1"), received_at=now - PATIENCE - timedelta(minutes=1))
-        await ingest.accept(Whatsapp(), settings, old, patient=True)
+        await ingest.publish_or_spool(Whatsapp(), settings, old, patient=True)
         await drain.publish()
         assert await drain.finish_fetches() == 1
         messages = [m for m in await _messages(kafka) if m.attachments]

@@ -34,7 +34,7 @@ async def test_a_notice_is_safe_at_once_and_its_call_is_published(
     async with ingesting(kafka, timedelta(seconds=20), disk=disk) as ingest:
         drain = SpoolDrain(ingest, {"phone": {"a": settings}})
         delivery = Delivery(raw=ASSEMBLYAI_NOTICE, account="a", received_at=now)
-        await ingest.accept(Phone(), settings, delivery, patient=True)
+        await ingest.publish_or_spool(Phone(), settings, delivery, patient=True)
         assert (disk.count(), vendor.requests) == (1, [])
         await drain.publish()
         assert await drain.finish_fetches() == 1
@@ -44,7 +44,7 @@ async def test_a_notice_is_safe_at_once_and_its_call_is_published(
         raw = ingest.archive.read(messages[0].raw) or b""
         assert json.loads(raw)["utterances"], "the archive holds the transcript, not the notice"
         gone = Delivery(raw=ASSEMBLYAI_NOTICE.replace(b"t-1", b"t-2"), account="a", received_at=now)
-        await ingest.accept(Phone(), settings, gone, patient=True)
+        await ingest.publish_or_spool(Phone(), settings, gone, patient=True)
         await drain.publish()
         await drain.finish_fetches()
         (letter,) = await _read(kafka, topics.DEAD.name, DeadLetter, "phone:a")

@@ -200,7 +200,7 @@ async def test_an_object_that_its_writer_encrypted_is_a_dead_letter_and_taken_on
     assert refused is not None
     assert refused.code == "media.refused"
     async with ingesting(kafka, timedelta(seconds=20)) as ingest:
-        assert await ingest.publish(Phone(), machine.taken[0], Account()) is None
+        assert await ingest.publish_or_bury(Phone(), machine.taken[0], Account()) is None
     letters = [
         envelope.decode(DeadLetter, r.value)
         async for records in read_to_end(kafka.kafka, [topics.DEAD.name])

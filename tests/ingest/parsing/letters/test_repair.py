@@ -204,7 +204,7 @@ async def test_intake_publishes_and_a_trial_shows_composed_text(tmp_path: Path) 
         brand="default",
     )
     delivery = Delivery(raw=_BODY, account="a", received_at=NOW)
-    await ingest.publish(Api(), delivery, Api.account())
+    await ingest.publish_or_bury(Api(), delivery, Api.account())
     (line,) = Trial(Settings(), "api", "a").run("body.json", _BODY)
     shown = msgspec.json.decode(line, type=Message)
     assert [message.text for message in (*bus.messages, shown)] == ["İade için şikâyet"] * 2
