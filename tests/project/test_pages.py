@@ -1,6 +1,7 @@
 """The pages name files, headings, functions and settings that exist."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -25,6 +26,7 @@ _FUNCTION_ROW = re.compile(
     r"^\|[^|]*\|([^|]*)\| \[[^\]]*\]\(\.\./([\w./]+\.py)\) \|$", re.MULTILINE
 )
 _PLACEHOLDERS = ("NAME", "CHANNEL", "DEPARTMENT", "/x")
+_CALLED_BY_LIBRARIES = {"Receiver.handle_DATA"}  # aiosmtpd calls it by its name
 EXAMPLE = ROOT / "santral.example.toml"
 
 
@@ -66,12 +68,70 @@ def test_a_target_of_make_and_a_module_in_a_page_exist(page: Path) -> None:
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
 
 
-def test_the_architecture_names_functions_of_their_files() -> None:
+def _steps() -> list[tuple[str, str]]:
+    """Return the path and the name of each function in the architecture's way of a message."""
     rows = _FUNCTION_ROW.findall((ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
-    assert len(rows) > 10
-    for cell, path in rows:
-        names = _functions(ROOT / path)
-        assert set(re.findall(r"`([\w.]+)`", cell)) <= names, path
+    return [(path, name) for cell, path in rows for name in re.findall(r"`([\w.]+)`", cell)]
+
+
+@pytest.mark.parametrize(("path", "name"), _steps())
+def test_the_architecture_names_functions_of_their_files(path: str, name: str) -> None:
+    assert name in _functions(ROOT / path)
+
+
+@pytest.mark.parametrize(("path", "name"), _steps())
+def test_the_architecture_names_functions_that_production_uses(path: str, name: str) -> None:
+    assert name in _CALLED_BY_LIBRARIES or _is_used(path, name)
+
+
+def test_the_architecture_has_the_steps_of_a_mail() -> None:
+    assert len(_steps()) > 15
+
+
+def test_a_function_that_only_tests_use_is_no_step() -> None:
+    assert not _is_used("tests/project/test_pages.py", "_is_used")
+    assert not _is_used("ingest/door/lmtp.py", "Receiver.handle_DATA")
+
+
+def _is_used(path: str, name: str) -> bool:
+    """Return whether production code loads a method by name, or a function from its own module."""
+    owner, _, last = name.rpartition(".")
+    module = path.removesuffix(".py").replace("/", ".")
+    for other in _production():
+        loads, imports = _names_of(other)
+        if owner:
+            used = f".{last}" in loads
+        elif other == ROOT / path:
+            used = last in loads
+        else:
+            used = f"{module}.{last}" in imports or (
+                module in imports and f"{module.rpartition('.')[2]}.{last}" in loads
+            )
+        if used:
+            return True
+    return False
+
+
+@functools.cache
+def _production() -> tuple[Path, ...]:
+    folders = ("schemas", "runtime", "ingest", "router", "workers", "cli")
+    return tuple(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+@functools.cache
+def _names_of(path: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names that a file loads (`f`, `.f` of any object, `x.f`), and its imports."""
+    loads, imports = set[str](), set[str]()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            loads.add(f".{node.attr}")
+            if isinstance(node.value, ast.Name):
+                loads.add(f"{node.value.id}.{node.attr}")
+        elif isinstance(node, ast.Name):
+            loads.add(node.id)
+        elif isinstance(node, ast.ImportFrom):
+            imports |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(loads), frozenset(imports)
 
 
 def test_contributing_names_classes_of_the_code() -> None:
