@@ -35,7 +35,10 @@ class Instagram(MetaWebhook[Account]):
     patient = True
     max_body = 4 * MIB
     account = Account
-    takes = "direct messages with files, postbacks, quick replies, comments, posts, mentions"
+    takes = (
+        "direct messages with files, postbacks, quick replies, comments, posts, mentions, edits, "
+        "deletions, reactions"
+    )
     ignores = "echoes, delivery and read receipts, opt-ins, referrals, likes"
 
     def app_secrets(self, settings: Account) -> tuple[str, ...]:

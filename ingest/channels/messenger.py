@@ -27,7 +27,10 @@ class Messenger(MetaWebhook[meta_account.Account]):
     patient = True
     max_body = 4 * MIB
     account = meta_account.Account
-    takes = "direct messages with files, postbacks, quick replies, comments, posts, mentions"
+    takes = (
+        "direct messages with files, postbacks, quick replies, comments, posts, mentions, edits, "
+        "deletions, reactions"
+    )
     ignores = "echoes, delivery and read receipts, opt-ins, referrals, likes"
 
     def take(self, body: bytes) -> WebhookResult:

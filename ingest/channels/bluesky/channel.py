@@ -21,7 +21,10 @@ class Bluesky:
     way: Literal["push", "pull"] = "pull"
     hint_kind: HintKind = "conversation"
     account = Account
-    takes = "posts that mention, answer or quote the account or contain a keyword, and their edits"
+    takes = (
+        "posts that mention, answer or quote the account or contain a keyword, their edits and "
+        "deletions"
+    )
     ignores = "likes, reposts, follows, blocks, and all other posts"
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:

@@ -43,7 +43,10 @@ class Telegram:
     patient = True
     max_body = MIB
     account = Account
-    takes = "texts, captions, files, contacts, locations, button taps, edits, business chats"
+    takes = (
+        "texts, captions, files, contacts, locations, button taps, edits, and business chats with "
+        "their deletions"
+    )
     ignores = (
         "messages of bots, joins and other notices, reactions, polls, channel posts, membership"
     )

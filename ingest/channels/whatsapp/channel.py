@@ -30,7 +30,10 @@ class Whatsapp(meta_webhook.MetaWebhook[Account]):
     patient = True
     max_body = 4 * MIB
     account = Account
-    takes = "texts, captions, files, voice, buttons and lists, locations, contacts, orders"
+    takes = (
+        "texts, captions, files, voice, buttons and lists, locations, contacts, orders, edits, "
+        "deletions, reactions"
+    )
     ignores = "statuses (sent, delivered, read, failed), echoes, history, calls, system notices"
 
     def take(self, body: bytes) -> WebhookResult:

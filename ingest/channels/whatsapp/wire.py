@@ -181,8 +181,8 @@ class EditedMessage(Record, frozen=True, kw_only=True):
     document: WhatsAppFile | None = None
 
 
-class OriginalMessage(Record, frozen=True, kw_only=True):
-    """The message that an edit or a revocation changes."""
+class WhatsAppMessageChange(Record, frozen=True, kw_only=True):
+    """An edit or a deletion of a message, with the new content after an edit."""
 
     original_message_id: str = ""
     message: EditedMessage | None = None
@@ -232,8 +232,8 @@ class WhatsAppMessage(Record, frozen=True, kw_only=True, rename={"sender": "from
     contacts: tuple[ContactCard, ...] = ()
     order: Order | None = None
     reaction: Reaction | None = None
-    edit: OriginalMessage | None = None
-    revoke: OriginalMessage | None = None
+    edit: WhatsAppMessageChange | None = None
+    revoke: WhatsAppMessageChange | None = None
     errors: tuple[MessageError, ...] = ()
     referral: Referral | None = None
 

@@ -46,7 +46,7 @@ class X:
     patient = False
     max_body = 2 * MIB
     account = Account
-    takes = "posts that mention, answer or quote the account, and their edits"
+    takes = "posts that mention, answer or quote the account, their edits and deletions"
     ignores = "reposts, likes, follows, our own posts, every other event"
 
     def proof_headers(self, settings: Account) -> tuple[str, ...]:
