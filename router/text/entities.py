@@ -13,6 +13,7 @@ import ahocorasick_rs
 
 from router.text.phone_numbers import find_phones
 from schemas.decision import Entity
+from schemas.text.masking import mask_number
 from schemas.text.personal_numbers import find_personal_numbers, tax_holds, without
 
 Pattern = tuple[str, re.Pattern[str]]
@@ -170,7 +171,7 @@ def _add_personal_numbers_and_phones(text: str, entity_list: _EntityList) -> Non
     personal = find_personal_numbers(text)
     for kind, start, end in personal:
         if entity_list.is_free(start, end):
-            entity_list.add(kind, mask(_bare(text[start:end])), start, end)
+            entity_list.add(kind, mask_number(_bare(text[start:end])), start, end)
     for value, start, end in find_phones(without(text, personal)):
         if entity_list.is_free(start, end):
             entity_list.add("phone", value, start, end)
@@ -185,7 +186,7 @@ def _add_taxes(text: str, entity_list: _EntityList) -> None:
         start, end = match.span()
         behind_digit = start > 0 and text[start - 1].isdigit()
         if not behind_digit and tax_holds(match[0]) and entity_list.is_free(start, end):
-            entity_list.add("tax_number", mask(match[0]), start, end)
+            entity_list.add("tax_number", mask_number(match[0]), start, end)
 
 
 def _bare(number: str) -> str:
@@ -291,8 +292,3 @@ def _number_of(text: str, start: int, end: int) -> re.Match[str] | None:
     return (
         _NUMBER.match(text, end) if _DIGITS.search(text, end, end + _MAX_DISTANCE_CHARS) else None
     )
-
-
-def mask(number: str) -> str:
-    """Return a personal number with all but its last three characters masked."""
-    return "*" * (len(number) - 3) + number[-3:]
