@@ -111,11 +111,11 @@ class Desk:
         self, department: str, request: ClaimIn
     ) -> tuple[list[ClaimedItem], dict[str, list[WorkItem]]]:
         """Lease items and read their messages; give all back if that needs Kafka and it is away."""
-        claimed, late = await self.desk_queue.claim(
+        claimed, expired = await self.desk_queue.claim(
             department, request.agent, self._lease_ms, request.count
         )
-        if late:
-            metrics.count("santral_leases_expired_total", late, department=department)
+        if expired:
+            metrics.count("santral_leases_expired_total", expired, department=department)
         try:
             messages = {each.item: each.messages for each in claimed}
             return claimed, await read_work_items(

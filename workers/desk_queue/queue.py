@@ -1,10 +1,10 @@
 """The departments' lines in Redis, with leases and closings, which Lua scripts change.
 
 desk_feed adds and closes messages; desk claims items for agents and closes them. All of it is a
-cache of Kafka, which the feed fills again when there is no `epoch` and completes when Redis is
-older. A lease names its epoch, a number, a random word and its item's hash. It is therefore valid
-in no other history, and a finished item differs from an unknown one. The keys behind the prefix
-`santral:lines:`, where D is a department and C a conversation:
+cache of Kafka. The feed fills it again when there is no `epoch`, and adds the missing records when
+Redis has lost its last ones. A lease names its epoch, a number, a random token and its item's hash,
+so that it is valid in one history only, and a finished item differs from an unknown one. The keys
+behind the prefix `santral:lines:`, where D is a department and C a conversation:
 
     ready:D    sorted set of conversations; score = arrival in ms less priority, lowest first
     leased:D   sorted set of conversations; score = end of the lease in ms
@@ -89,22 +89,22 @@ class DeskQueue:
         }
 
     async def _run(self, script: str, *args: Argument, keys: Sequence[str] = ()) -> Answer:
-        """Run a script; raise the error that its first word names, else return the other values."""
+        """Run a script; raise the error that its status names, else return the other values."""
         answer = await self._scripts[script](keys=[P, *keys], args=args)
-        word = text_of(answer[0])
-        if word == "rebuild":
+        status = text_of(answer[0])
+        if status == "rebuild":
             raise Retry(NEIGHBOUR_S, "the desk is being rebuilt from Kafka")
-        if word == "checking":
+        if status == "checking":
             raise Retry(NEIGHBOUR_S, "the desk compares Redis with Kafka")
-        if word == "closed":
+        if status == "closed":
             raise AlreadyClosed(text_of(answer[1]))
-        if word == "lost":
+        if status == "lost":
             raise LeaseLost("the lease is no longer valid: claim again")
-        if word == "unknown":
+        if status == "unknown":
             raise ItemUnknown("no such item waits: it was finished, moved, or never was")
-        if word == "closing":
+        if status == "closing":
             raise ItemClosing(_closing_text(text_of(answer[1])))
-        if word == "behind":
+        if status == "behind":
             raise RedisBehind(str(args[0]), number_of(answer[1]))
         return answer[1:]
 
@@ -114,8 +114,8 @@ class DeskQueue:
         self, department: str, agent: str, lease_ms: int, count: int
     ) -> tuple[list[ClaimedItem], int]:
         """Return the claimed items, and the number of leases that ended without an act."""
-        word = secrets.token_hex(6)
-        late, *rest = await self._run("CLAIM", department, agent, lease_ms, count, word)
+        token = secrets.token_hex(6)
+        expired, *rest = await self._run("CLAIM", department, agent, lease_ms, count, token)
         claimed = [
             ClaimedItem(
                 item=text_of(item),
@@ -125,7 +125,7 @@ class DeskQueue:
             )
             for item, lease, until, contents in groups(rest, 4)
         ]
-        return claimed, number_of(late)
+        return claimed, number_of(expired)
 
     async def extend_lease(
         self, item: str, lease: str, lease_ms: int, *, show: bool = False, verb: str = ""
@@ -180,9 +180,9 @@ class DeskQueue:
         """
         key = (lease.department, lease.conversation, lease.lease)
         flat = [value for close in closes for value in close]
-        (word,) = await self._run("CONFIRM", *key, partition, offset, history, *flat)
-        answer: Confirmation = msgspec.convert(text_of(word), Confirmation)
-        return answer
+        (value,) = await self._run("CONFIRM", *key, partition, offset, history, *flat)
+        confirmation: Confirmation = msgspec.convert(text_of(value), Confirmation)
+        return confirmation
 
     async def keep_bodies(self, bodies: dict[tuple[str, int], bytes], milliseconds: int) -> None:
         """Keep WorkItems, by message and hops, for a time if Redis has the memory."""
@@ -191,9 +191,9 @@ class DeskQueue:
                 pipe.set(f"{P}body:{message}:{hops}", body, px=milliseconds)
             await pipe.execute(raise_on_error=False)
 
-    async def use_once(self, word: str, seconds: int) -> bool:
-        """Say whether this is a word's first use, and remember the word for so many seconds."""
-        return bool(await self._redis.set(P + f"once:{word}", b"1", nx=True, ex=seconds))
+    async def use_once(self, nonce: str, seconds: int) -> bool:
+        """Say whether this is a nonce's first use, and remember the nonce for so many seconds."""
+        return bool(await self._redis.set(P + f"once:{nonce}", b"1", nx=True, ex=seconds))
 
     async def count_items(self, department: str) -> tuple[int, int]:
         """Return the number of conversations that wait, and of those that agents lease or close."""
@@ -226,12 +226,12 @@ class DeskQueue:
 
         Return the number of those that waited, and of those that another outcome closed before.
         """
-        gone = late = 0
+        removed_count = superseded_count = 0
         for position, flat in closing_chunks(closings, span):
             removed, superseded = await self._run("CLOSE", *position, EARLY_MS, CLOSED_MS, *flat)
-            gone += number_of(removed)
-            late += number_of(superseded)
-        return gone, late
+            removed_count += number_of(removed)
+            superseded_count += number_of(superseded)
+        return removed_count, superseded_count
 
     async def list_closings(
         self, department: str, before_ms: int, count: int = 100
