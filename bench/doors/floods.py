@@ -7,9 +7,7 @@ at its highest and afterwards, the slowest /livez meanwhile, and the callers' fa
 import asyncio
 import contextlib
 import json
-import os
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -22,7 +20,7 @@ import psutil
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from bench.doors.door import _wait
+from bench.doors.server_process import DOOR, door_environment, run_server, wait_for_port
 from cli.up.ports import free_port
 from tests.support.servers.broker import start_broker
 
@@ -226,28 +224,16 @@ async def _measure(target: Target) -> dict[str, Any]:
 
 def run() -> dict[str, Any]:
     """Flood a separate door."""
+    port, lmtp = free_port(), free_port()
     with start_broker() as settings:
-        port, lmtp = free_port(), free_port()
-        environ = {
-            **os.environ,
-            "SANTRAL_HOME": settings.home,
-            "SANTRAL_DOOR__PORT": str(port),
-            "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-            "SANTRAL_TOKENS__DOOR": "d" * 32,
-            "SANTRAL_TOKENS__SIGNING": "s" * 32,
+        environment = door_environment(settings, port) | {
             "SANTRAL_MAIL_DOOR__PROTOCOL": "lmtp",
             "SANTRAL_MAIL_DOOR__PORT": str(lmtp),
             "SANTRAL_CHANNELS__EMAIL__DESTEK__ADDRESSES": "destek@ornek.example",
             "SANTRAL_CHANNELS__EMAIL__DESTEK__POSTMARK_PASSWORD": "gizli",
             "SANTRAL_CHANNELS__WHATSAPP__DEFAULT__APP_SECRET": "gizli",
         }
-        running = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "ingest"], env=environ, stderr=subprocess.DEVNULL
-        )
-        try:
-            _wait(port)
-            _wait(lmtp)
-            return asyncio.run(_measure(Target(port, lmtp, psutil.Process(running.pid))))
-        finally:
-            running.terminate()
-            running.wait(20)
+        with run_server(DOOR, environment) as process:
+            wait_for_port(port)
+            wait_for_port(lmtp)
+            return asyncio.run(_measure(Target(port, lmtp, process)))

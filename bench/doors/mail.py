@@ -24,7 +24,8 @@ MAILS = int(os.environ.get("BENCH_MAILS", "10000"))
 _USER = "destek"
 
 
-def _plain(number: int) -> bytes:
+def plain_mail(number: int) -> bytes:
+    """Return a mail of plain text with a quote; each number gives another one."""
     text = "\r\n\r\n".join(TEXTS[(number + i) % len(TEXTS)] for i in range(4))
     quote = "\r\n".join(f"> {t}" for t in TEXTS * 3)
     return (
@@ -41,7 +42,7 @@ def _rich(number: int) -> bytes:
     html = "".join(f"<p>{t}</p><table><tr><td>{t}</td></tr></table>" for t in TEXTS * 6)
     picture = base64.encodebytes(os.urandom(60_000)).replace(b"\n", b"\r\n")
     return (
-        _plain(number).partition(b"MIME-Version")[0]
+        plain_mail(number).partition(b"MIME-Version")[0]
         + b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
         + b"--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
         + html.encode()
@@ -107,7 +108,7 @@ def _mbsync(server: Dovecot, home: Path) -> float:
     (home / "box").mkdir()
     conf = home / "mbsyncrc"
     conf.write_text(
-        "FSync no\n\n"  # ours is not asked to either
+        "FSync no\n\n"  # because our measurement has no fsync either
         f"IMAPStore far\nHost 127.0.0.1\nPort {server.port}\nUser {_USER}\nPass secret\nSSLType None\n"
         f"AuthMechs LOGIN\n\nMaildirStore near\nPath {home}/box/\nInbox {home}/box/INBOX\n\n"
         "Channel all\nFar :far:\nNear :near:\nSync Pull\nCreate Near\n"
@@ -126,7 +127,7 @@ def _mbsync(server: Dovecot, home: Path) -> float:
 
 def run() -> dict[str, Any]:
     """Measure both."""
-    plain = _rate([_plain(n) for n in range(1000)])
+    plain = _rate([plain_mail(n) for n in range(1000)])
     rich = _rate([_rich(n) for n in range(100)])
     began = time.process_time()
     parse_message(_worst(), brand="default", account="a", received_at=NOW)
@@ -136,7 +137,7 @@ def run() -> dict[str, Any]:
     try:
         server.doveadm("mailbox", "create", "-u", _USER, "warm")
         for number in range(MAILS):
-            server.deliver(_USER, _plain(number))
+            server.deliver(_USER, plain_mail(number))
         theirs = _mbsync(server, home)
         folder = home / "ours"
         folder.mkdir()

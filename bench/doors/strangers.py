@@ -8,8 +8,6 @@ import asyncio
 import contextlib
 import os
 import smtplib
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,8 +19,8 @@ from typing import Any
 import httpx2
 import psutil
 
-from bench.doors.door import TOKENS
-from bench.doors.mail import _plain
+from bench.doors.mail import plain_mail
+from bench.doors.server_process import DOOR, TOKENS, door_environment, run_server
 from cli.up.ports import free_port
 from tests.support.servers.broker import start_broker
 from tests.support.waiting import wait
@@ -101,23 +99,13 @@ def _door() -> Iterator[tuple[psutil.Process, int, int]]:
             f'[mail_door]\nprotocol = "lmtp"\nport = {lmtp}\n'
             f'[channels.email.destek]\naddresses = ["{_TO}"]\n'
         )
-        environ = {
-            **os.environ,
-            "SANTRAL_HOME": settings.home,
+        environment = door_environment(settings, port) | {
             "SANTRAL_CONFIG": str(config),
-            "SANTRAL_DOOR__PORT": str(port),
-            "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-            **TOKENS,
             "SANTRAL_LOG_LEVEL": "critical",
         }
-        command = [sys.executable, "-m", "cli.main", "ingest"]
-        process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
-        try:
+        with run_server(DOOR, environment) as process:
             wait("the door is ready", lambda: _ready(port), 60)
-            yield psutil.Process(process.pid), port, lmtp
-        finally:
-            process.terminate()
-            process.wait(30)
+            yield process, port, lmtp
 
 
 def _ready(port: int) -> bool:
@@ -151,10 +139,10 @@ def door() -> dict[str, Any]:
     """Measure /livez of a running door: idle, with plain and with hostile mail."""
     worst: dict[str, int] = {}
     with _door() as (process, port, lmtp), Livez(port) as livez:
-        _by_lmtp(lmtp, [_plain(n) for n in range(50)])  # warm
+        _by_lmtp(lmtp, [plain_mail(n) for n in range(50)])  # warm
         livez.longest_ms()
         began, cpu = time.perf_counter(), _cpu_s(process)
-        shares = [[_plain(100 + n) for n in range(k, PLAIN, _AT_ONCE)] for k in range(_AT_ONCE)]
+        shares = [[plain_mail(100 + n) for n in range(k, PLAIN, _AT_ONCE)] for k in range(_AT_ONCE)]
         with ThreadPoolExecutor(_AT_ONCE) as senders:
             list(senders.map(lambda share: _by_lmtp(lmtp, share), shares))
         seconds, cpu = time.perf_counter() - began, _cpu_s(process) - cpu
@@ -189,7 +177,7 @@ async def _pool() -> dict[str, Any]:
 
     now, channel = datetime.now(UTC), Email()
     context = Context(brand="default", settings=Account())
-    mails = [Delivery(raw=_plain(n), account="a", received_at=now) for n in range(PLAIN)]
+    mails = [Delivery(raw=plain_mail(n), account="a", received_at=now) for n in range(PLAIN)]
     own = psutil.Process()
 
     async def rate(parsers: Parsers) -> tuple[int, float]:
