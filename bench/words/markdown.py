@@ -12,6 +12,7 @@ _ITEM = re.compile(r"\s*(?:[-*+]|\d+\.)\s+")
 _RULER = re.compile(r"\s*\|[\s|:-]+\|\s*")
 _LINK = re.compile(r"\]\([^)]*\)")
 _FENCE = ("```", "~~~")
+_NOT_PROSE = ("#", "|", "<")  # headings, tables, HTML
 
 
 def passages(source: str) -> Iterator[Passage]:
@@ -23,9 +24,9 @@ def passages(source: str) -> Iterator[Passage]:
     for number, line in enumerate([*lines, ""], 1):
         fence = line.lstrip().startswith(_FENCE)
         item = _ITEM.match(line)
-        ends = (
-            fence or fenced or item or not line.strip() or line.lstrip().startswith(("#", "|", "<"))
-        )
+        is_code = fence or fenced
+        continues = bool(line.strip()) and not line.lstrip().startswith(_NOT_PROSE)
+        ends = is_code or item or not continues
         if ends and block:
             yield Passage(number - len(block), kind, "\n".join(block))
             block = []

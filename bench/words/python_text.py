@@ -6,30 +6,41 @@ Log events are not among them, because programs read these. Pure.
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from io import StringIO
 from itertools import pairwise
+from tokenize import COMMENT, generate_tokens
 
 from bench.words.finding import Passage
 
-_SPEAKS = {"echo", "secho", "confirm", "prompt", "Problem"}  # click's, and the settings' mistakes
-_HELP = {"help", "short_help", "epilog"}
+_TEXT_FUNCTIONS = {"echo", "secho", "confirm", "prompt", "Problem"}
+"""The functions of click that print their arguments, and the class of a mistake in the settings."""
+
+_TEXT_KEYWORDS = {"help", "short_help", "epilog"}
+"""The arguments of click's decorators that `--help` prints."""
+
+_TEXT_TABLES = {"CODES"}
+"""The names of dicts whose values people read: schemas/errors.py explains each code to operators."""
+
 _DIRECTIVE = re.compile(r"#\s*(?:noqa|type:|fmt:|pragma|example:|!)")
 _BESIDE_CODE = -1
 
 
 def passages(source: str, nodes: Sequence[ast.AST]) -> Iterator[Passage]:
     """Yield each text of a file."""
-    yield from _comments(source, nodes)
+    yield from _comments(source)
     for node in nodes:
         match node:
             case ast.Expr(value=ast.Constant(value=str(text))):
                 yield Passage(node.lineno, "docstring", text)
             case ast.Raise(exc=ast.Call(args=arguments)):
                 yield from _messages(arguments)
-            case ast.Call(func=function) if _name(function) in _SPEAKS:
+            case ast.Call(func=function) if _name(function) in _TEXT_FUNCTIONS:
                 yield from _messages(node.args)
-            case ast.keyword(arg=str(name)) if name in _HELP:
+            case ast.keyword(arg=str(name)) if name in _TEXT_KEYWORDS:
                 yield from _messages([node.value])
-            case ast.AnnAssign(target=ast.Name(id="CODES"), value=ast.Dict(values=texts)):
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Dict(values=texts)) if (
+                name in _TEXT_TABLES
+            ):
                 yield from _messages(texts)
             case _:
                 pass
@@ -63,10 +74,10 @@ def _text(value: ast.expr) -> str:
             return ""
 
 
-def _comments(source: str, nodes: Sequence[ast.AST]) -> Iterator[Passage]:
+def _comments(source: str) -> Iterator[Passage]:
     """Yield each block of comments; one beside code is a block of its own."""
     block: list[str] = []
-    lines = [*_comment_lines(source, nodes), (_BESIDE_CODE, 0, "")]
+    lines = [*_comment_lines(source), (_BESIDE_CODE, 0, "")]
     for (line, column, text), (following, next_column, _) in pairwise(lines):
         block.append(text)
         if following != line + 1 or next_column != column or column == _BESIDE_CODE:
@@ -74,37 +85,10 @@ def _comments(source: str, nodes: Sequence[ast.AST]) -> Iterator[Passage]:
             block = []
 
 
-def _comment_lines(source: str, nodes: Sequence[ast.AST]) -> Iterator[tuple[int, int, str]]:
+def _comment_lines(source: str) -> Iterator[tuple[int, int, str]]:
     """Yield line, column and text of each comment; the column is -1 beside code."""
-    strings = _string_ends(nodes)
-    for number, line in enumerate(source.split("\n"), 1):
-        if "#" not in line:
-            continue
-        raw = line.encode()
-        start = _comment_start(raw, strings.get(number, []))
-        if start >= 0 and not _DIRECTIVE.match(raw[start:].decode()):
-            column = _BESIDE_CODE if raw[:start].strip() else start
-            yield number, column, raw[start:].decode().lstrip("#: ")
-
-
-def _comment_start(line: bytes, strings: list[tuple[int, int]]) -> int:
-    """Return the offset of the first `#` outside of the strings, or -1."""
-    start = line.find(b"#")
-    while start >= 0 and any(begin <= start < end for begin, end in strings):
-        start = line.find(b"#", start + 1)
-    return start
-
-
-def _string_ends(nodes: Sequence[ast.AST]) -> dict[int, list[tuple[int, int]]]:
-    """Return, for each line, from which byte to which a string covers it."""
-    covered: dict[int, list[tuple[int, int]]] = {}
-    for node in nodes:
-        if isinstance(node, ast.JoinedStr) or (
-            isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
-        ):
-            last = node.end_lineno or node.lineno
-            for line in range(node.lineno, last + 1):
-                begin = node.col_offset if line == node.lineno else 0
-                end = (node.end_col_offset or 0) if line == last else 1 << 30
-                covered.setdefault(line, []).append((begin, end))
-    return covered
+    for token in generate_tokens(StringIO(source).readline):
+        if token.type == COMMENT and not _DIRECTIVE.match(token.string):
+            line, column = token.start
+            is_beside_code = bool(token.line[:column].strip())
+            yield line, _BESIDE_CODE if is_beside_code else column, token.string.lstrip("#: ")
