@@ -24,13 +24,23 @@ from runtime.settings.structs import Settings
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.incidents", description=__doc__)
-    parser.add_argument("--days", type=int, default=90)
+    parser.add_argument("--days", type=int, default=90, help="simulated days (default %(default)s)")
     parser.add_argument("--a-day", type=int, default=1500, help="messages on an ordinary day")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="seed of the traffic")
     parser.add_argument("--killed", action="store_true", help="kill the watch every six hours")
     parser.add_argument("--everyday", type=Path, help="JSON lines with `text`")
-    parser.add_argument("--score", type=float, default=TrackerOptions().min_score)
-    parser.add_argument("--customers", type=int, default=TrackerOptions().min_customers)
+    parser.add_argument(
+        "--score",
+        type=float,
+        default=TrackerOptions().min_score,
+        help="the least score that opens an incident (default %(default)s, as in the watch)",
+    )
+    parser.add_argument(
+        "--customers",
+        type=int,
+        default=TrackerOptions().min_customers,
+        help="the least number of customers in an incident (default %(default)s, as in the watch)",
+    )
     return parser.parse_args()
 
 
@@ -50,22 +60,22 @@ def main() -> None:
     arguments = _parse_arguments()
     everyday = _everyday_texts(arguments.everyday)
     began = time.perf_counter()
-    months = simulate(arguments.days, arguments.a_day, arguments.seed, everyday)
-    observed = observe_all(months.messages, build_policy(Settings()))
+    traffic = simulate(arguments.days, arguments.a_day, arguments.seed, everyday)
+    observed = observe_all(traffic.messages, build_policy(Settings()))
     decided = time.perf_counter()
     options = TrackerOptions(min_customers=arguments.customers, min_score=arguments.score)
     run = run_watch(observed, options, arguments.killed)
     watch_s = time.perf_counter() - decided
     matches = match_causes(run.records, observed)
-    for mistake in list_mistakes(matches, months.causes):
+    for mistake in list_mistakes(matches, traffic.causes):
         _print(mistake)
     _print(
         {
             "days": arguments.days,
-            "messages": len(months.messages),
-            "causes": len(months.causes),
+            "messages": len(traffic.messages),
+            "causes": len(traffic.causes),
             "kills": run.kills,
-            **score(matches, observed, months.causes, arguments.days),
+            **score(matches, observed, traffic.causes, arguments.days),
             "us_a_message": round(watch_s / len(observed) * 1e6, 1),
             "decided_s": round(decided - began, 1),
         }

@@ -1,4 +1,4 @@
-"""Invented months of a contact centre, message by message, with the causes of its incidents.
+"""Invented traffic of a contact centre, message by message, with the causes of its incidents.
 
 Every day has its rhythm, weekends and holidays are quiet, bills come at the beginning of a month,
 and campaigns fill days with questions. Now and then something breaks, for 8 to 400 customers.
@@ -6,6 +6,7 @@ and campaigns fill days with questions. Now and then something breaks, for 8 to 
 
 import math
 import random
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +25,9 @@ _HOUR_WEIGHTS = (
     *(1.5, 1.6, 1.6, 1.5, 1.4, 1.3),
     *(1.2, 1.2, 1.1, 0.9, 0.6, 0.35),
 )
+_BILL_TEXTS = [text for text in texts.EVERYDAY if re.search("[Ff]atura", text)]
+"""The everyday texts about a bill, which customers send when the bills come."""
+
 _ASCII = str.maketrans("ıİşŞğĞçÇöÖüÜ", "iIsSgGcCoOuU")
 
 
@@ -47,14 +51,14 @@ class Cause:
 
 
 @dataclass(frozen=True)
-class Months:
+class SimulatedTraffic:
     """The messages in the order of time, and the causes."""
 
     messages: list[SimulatedMessage]
     causes: list[Cause]
 
 
-def simulate(days: int, a_day: int, seed: int, everyday: list[str]) -> Months:
+def simulate(days: int, a_day: int, seed: int, everyday: list[str]) -> SimulatedTraffic:
     """Return the traffic of `days` days, with `a_day` messages on an ordinary one."""
     rng = random.Random(seed)
     messages: list[SimulatedMessage] = []
@@ -63,11 +67,11 @@ def simulate(days: int, a_day: int, seed: int, everyday: list[str]) -> Months:
         date = BEGIN + timedelta(days=day)
         messages += _ordinary_day(day, a_day, everyday, rng)
         if day >= WARM_UP_DAYS and rng.random() < 0.5:
-            cause, complaints = _break_something(len(causes), date, rng)
+            cause, complaints = _simulate_incident(len(causes), date, rng)
             causes.append(cause)
             messages += complaints
     messages.sort(key=lambda message: message.written_at)
-    return Months(messages, causes)
+    return SimulatedTraffic(messages, causes)
 
 
 def _ordinary_day(
@@ -85,7 +89,7 @@ def _ordinary_day(
         for _ in range(_poisson(rng, mean * rng.lognormvariate(0, 0.15))):
             text = rng.choice(everyday)
             if date.day <= 4 and rng.random() < 0.3:
-                text = rng.choice([t for t in texts.EVERYDAY if "atura" in t])
+                text = rng.choice(_BILL_TEXTS)
             messages.append(SimulatedMessage(begin + rng.random() * 3600, _fill(text, rng, {})))
         for _ in range(_poisson(rng, mean) if campaign else 0):
             pool = texts.CAMPAIGN_TROUBLE if rng.random() < 0.15 else texts.CAMPAIGN
@@ -94,7 +98,7 @@ def _ordinary_day(
     return messages
 
 
-def _break_something(
+def _simulate_incident(
     number: int, date: datetime, rng: random.Random
 ) -> tuple[Cause, list[SimulatedMessage]]:
     """Return a cause of one day with the complaints about it."""
