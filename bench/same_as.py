@@ -24,7 +24,7 @@ HERE = Path(__file__).parents[1]
 
 _WORDING = {"text_tr", "text_en"}
 _MADE_AT = re.compile(rb'"made_at":"[^"]*"')
-_WRITER = "bench/same_as_files.py"
+_WRITER = "bench/checkout_files.py"
 
 
 def main() -> None:

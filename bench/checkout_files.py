@@ -1,12 +1,12 @@
 """Writes a store, records of every topic and an archive, and reads them again.
 
-`python -m bench.same_as_files write FOLDER` runs in one checkout and `read FOLDER` in another, so each
+`python -m bench.checkout_files write FOLDER` runs in one checkout and `read FOLDER` in another, so each
 uses its own code. All content comes from a seed. Reading fails with the first difference.
 """
 
+import argparse
 import json
 import re
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,7 +51,7 @@ _PATTERNED = ("name", "ada@ornek.example", "+905321112233", "text/plain", "email
 def write(folder: Path) -> None:
     """Write everything into an empty folder."""
     random = Random(SEED)
-    records = {topic.name: _records(random, topic.struct) for topic in _all_topics()}
+    records = {topic.name: _make_records(random, topic.struct) for topic in _all_topics()}
     for name, values in records.items():
         path = folder / "records" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def write(folder: Path) -> None:
     for topic in _RECORDED:
         batch = [(topic.name, 0, offset, v) for offset, v in enumerate(records[topic.name])]
         write_records(database, batch)
-    (folder / "rows.json").write_text(json.dumps(_rows(database)), encoding="utf-8")
+    (folder / "rows.json").write_text(json.dumps(_read_rows(database)), encoding="utf-8")
     database.dispose()
     archive = FolderArchive(folder / "archive")
     sizes = [random.choice((0, 9, 1000, PACKED_BYTES + 1)) for _ in range(ARCHIVED)]
@@ -71,7 +71,7 @@ def write(folder: Path) -> None:
 
 
 def read(folder: Path) -> dict[str, int]:
-    """Return how many things of each kind were read; raise ValueError for a difference."""
+    """Return the counts of records, rows and deliveries; raise ValueError for a difference."""
     counts: dict[str, int] = {}
     structs = {topic.name: topic.struct for topic in _all_topics()}
     for path in sorted((folder / "records").iterdir()):
@@ -81,7 +81,7 @@ def read(folder: Path) -> dict[str, int]:
             counts["records"] = counts.get("records", 0) + 1
     migrate(_url(folder), MIGRATIONS)
     database = engine(_url(folder))
-    rows = _rows(database)
+    rows = _read_rows(database)
     database.dispose()
     for table, expected in json.loads((folder / "rows.json").read_text(encoding="utf-8")).items():
         _check_contains(rows[table], expected, table)
@@ -105,7 +105,7 @@ def _all_topics() -> tuple[Any, ...]:
     return topics.all_topics(("billing",))
 
 
-def _rows(database: Engine) -> dict[str, list[dict[str, str]]]:
+def _read_rows(database: Engine) -> dict[str, list[dict[str, str]]]:
     """Return every row of every table, as text, in a fixed order."""
     with database.connect() as connection:
         return {
@@ -132,46 +132,47 @@ def _check_contains(value: Any, expected: Any, where: str) -> None:
         raise ValueError(f"{where}: {value!r} instead of {expected!r}")
 
 
-def _records(random: Random, struct: type[Record]) -> list[bytes]:
+def _make_records(random: Random, struct: type[Record]) -> list[bytes]:
     """Return the JSON of different records of a Struct, each of which its own code reads."""
-    values = (_invented(random, inspect.type_info(struct), 0) for _ in range(RECORDS_PER_TOPIC))
+    kind = inspect.type_info(struct)
+    values = (_make_value(random, kind, 0) for _ in range(RECORDS_PER_TOPIC))
     records = (msgspec.convert(value, struct) for value in values)
     return [envelope.encode(record) for record in records]
 
 
-def _invented(random: Random, kind: inspect.Type, depth: int) -> Any:
+def _make_value(random: Random, kind: inspect.Type, depth: int) -> Any:
     """Return a value of a type; deep ones are short, so that no record is over its limit."""
     match kind:
         case inspect.StructType(fields=fields):
-            return dict(_fields(random, fields, depth + 1))
+            return dict(_make_fields(random, fields, depth + 1))
         case inspect.UnionType(types=types):
-            return _invented(random, random.choice(types), depth)
+            return _make_value(random, random.choice(types), depth)
         case inspect.VarTupleType(item_type=item) | inspect.ListType(item_type=item):
-            return [_invented(random, item, depth + 1) for _ in range(random.randrange(3))]
+            return [_make_value(random, item, depth + 1) for _ in range(random.randrange(3))]
         case inspect.TupleType(item_types=items):
-            return [_invented(random, item, depth + 1) for item in items]
+            return [_make_value(random, item, depth + 1) for item in items]
         case inspect.DictType(key_type=key, value_type=value):
             return {
-                _invented(random, key, depth): _invented(random, value, depth + 1)
+                _make_value(random, key, depth): _make_value(random, value, depth + 1)
                 for _ in range(random.randrange(3))
             }
         case inspect.LiteralType(values=values):
             return random.choice(values)
         case inspect.Metadata(type=inner):
-            return _invented(random, inner, depth)
+            return _make_value(random, inner, depth)
         case _:
-            return _scalar(random, kind)
+            return _make_scalar(random, kind)
 
 
-def _fields(
+def _make_fields(
     random: Random, fields: tuple[inspect.Field, ...], depth: int
 ) -> Iterator[tuple[str, Any]]:
     for field in fields:
         if field.required or random.random() < 0.7:
-            yield field.encode_name, _invented(random, field.type, depth)
+            yield field.encode_name, _make_value(random, field.type, depth)
 
 
-def _scalar(random: Random, kind: inspect.Type) -> Any:
+def _make_scalar(random: Random, kind: inspect.Type) -> Any:
     match kind:
         case inspect.StrType(pattern=str(pattern)):
             return next(text for text in _PATTERNED if re.search(pattern, text))
@@ -190,19 +191,22 @@ def _scalar(random: Random, kind: inspect.Type) -> Any:
         case inspect.NoneType():
             return None
         case _:
-            raise TypeError(f"no invented value of {kind}")
+            raise TypeError(f"no value for {kind}")
 
 
 def main() -> None:
-    """Write or read, and print the counts as JSON."""
-    command, folder = sys.argv[1], Path(sys.argv[2])
-    if command == "write":
-        write(folder)
-    else:
-        try:
-            print(json.dumps(read(folder)))
-        except ValueError as error:
-            raise SystemExit(str(error)) from error
+    """Write, or read and print the counts as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("command", choices=("write", "read"))
+    parser.add_argument("folder", type=Path, help="an empty folder to write, a full one to read")
+    arguments = parser.parse_args()
+    if arguments.command == "write":
+        write(arguments.folder)
+        return
+    try:
+        print(json.dumps(read(arguments.folder)))
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.same_as_files import RECORDS_PER_TOPIC, read, write
+from bench.checkout_files import RECORDS_PER_TOPIC, read, write
 
 
 @pytest.fixture(scope="module")
