@@ -24,6 +24,9 @@ _BEYOND = re.compile("[^\x00-\u024f]")  # Latin letters end there
 _TWO_LETTERS = re.compile(r"[^\W\d_].*?[^\W\d_]", re.DOTALL)
 _NAME = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+")
 
+# Small words of each language, in the spelling of schemas/text/fold.py. No script generates them.
+# "tr" and "en" need enough words to settle a long text without the model; the others need only the
+# words that keep their texts from being called Turkish or English.
 _WORDS = {
     "tr": "icin mi mu neden nasil yok degil cok gibi kadar olarak sonra bana benim sizin sizi "
     "lutfen merhaba tesekkurler tesekkur ederim kac nerede hemen artik iyi gunler tamam "
@@ -62,7 +65,7 @@ _WORDS = {
     "az": "ucun deyil men sizin salam zehmet olmasa necedir",
     "pt": "nao uma com para meu minha obrigado voce pedido por",
 }
-_SHARED = {
+_SHARED_WORDS = {
     "tr": "ve bir bu ile de da ne var daha ama once hala beni siz size selam ki ya hic her sey "
     "zaman gun evet ben sen bile",
     "en": "the are is was were my i it to of for have has on in at be do can how hello hi any "
@@ -128,7 +131,7 @@ _Votes = tuple[float, float, tuple[str, ...]]
 def _weigh_small_words() -> dict[str, dict[str, float]]:
     """Return the weight of each small word for each language that has it."""
     weights: defaultdict[str, dict[str, float]] = defaultdict(dict)
-    for words_of, weight in ((_WORDS, 1.0), (_SHARED, _SHARED_WORD_WEIGHT)):
+    for words_of, weight in ((_WORDS, 1.0), (_SHARED_WORDS, _SHARED_WORD_WEIGHT)):
         for language, words in words_of.items():
             for word in words.split():
                 weights[word][language] = weight
@@ -234,7 +237,8 @@ def _language_by_words(text: str, words: Sequence[str]) -> str | None:
         if not letters.isdisjoint(_TURKISH):
             turkish += _TURKISH_LETTER_WEIGHT
         third += _FOREIGN_LETTER_WEIGHT * len(letters - _TURKISH)
-    first, second, _ = sorted((turkish, english, third))[::-1]
+    scores = {"tr": turkish, "en": english, "und": third}
+    _, second, first = sorted(scores.values())
     if first < second + (_MIN_LEAD if second else _MIN_LEAD_UNOPPOSED):
         return None
-    return "tr" if first == turkish else "en" if first == english else "und"
+    return max(scores, key=scores.__getitem__)  # its lead rules out a tie
