@@ -26,7 +26,10 @@ from schemas.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from router.models.head import Figures, Head, Task
+    from router.training.dataset import LabelledLines
     from router.training.evaluation import EvaluationReport
+    from router.training.train import TrainingOptions
+    from runtime.settings.structs import Settings
 
 _TASKS = click.Choice(["department", "intent", "sentiment"])
 _SHOWN_CONFUSIONS = 5
@@ -81,58 +84,75 @@ def train(
     cross-validation, which holds back a fifth of the lines five times. The same lines and rules
     give the same model. Lines without a label are only counted.
     """
-    corrections, second_look = helps["corrections"], helps["second_look"]
-    if data is None and not corrections:
-        raise ConfigError([Problem("nothing to learn from: give DATA or --corrections")])
-    if corrections and task != "department":
-        raise ConfigError([Problem("--corrections name departments: use --task department")])
+    corrections = helps["corrections"]
+    _check_sources(data, task, corrections=corrections)
     settings = load_running_settings(ctx, "the store") if corrections else load_settings(ctx)
-    from router.models import model_file
     from router.policy_settings import load_pack, with_overrides
     from router.training.dataset import read_labelled, read_unlabelled
     from router.training.embedding_stage import SECOND_LOOK_SHARE
-    from router.training.train import TrainingOptions, train_model
+    from router.training.train import TrainingOptions
 
-    pack = load_pack(with_overrides(settings, str(helps["rules"] or "")))
-    corrected: Iterable[bytes] = ()
-    if corrections:
-        from workers.store.recorded_traffic import labelled_lines
-
-        corrected = labelled_lines(settings)
+    corrected = _read_corrections(settings) if corrections else ()
     lines = read_labelled(chain(_read_lines(data), corrected))
     print_note(
         f"{len(lines.texts)} lines with {len(set(lines.labels))} labels, {lines.unlabelled} without"
     )
-    texts = read_unlabelled(_read_lines(helps["unlabelled"])) if helps["unlabelled"] else None
+    unlabelled = helps["unlabelled"]
     options = TrainingOptions(
-        pack=pack,
-        unlabelled=texts,
-        second_look_share=SECOND_LOOK_SHARE if second_look else 0.0,
+        pack=load_pack(with_overrides(settings, str(helps["rules"] or ""))),
+        unlabelled=read_unlabelled(_read_lines(unlabelled)) if unlabelled else None,
+        second_look_share=SECOND_LOOK_SHARE if helps["second_look"] else 0.0,
     )
-    began = time.monotonic()
-    with progress_bar() as update:
-        model = train_model(lines, task, datetime.now(UTC), options, update)
-    head = model_file.save(out, model)
-    print_note(f"cross-validated in {head.figures.folds} parts, {time.monotonic() - began:.0f} s:")
-    _print_figures(head.figures)
-    _print_helps(head, None if texts is None else len(texts.texts), second_look=second_look)
+    head = _train_and_save(lines, task, options, out)
+    _print_helps(head, options)
     print_note(f"written to {out} ({out.stat().st_size / 1e6:.1f} MB)")
     if task == "department":
         print_note(f'try it: santral decide --model {out}; use it: [router] models = ["{out}"]')
     print_record(head)
 
 
-def _print_helps(head: "Head", unlabelled: int | None, *, second_look: bool) -> None:
+def _check_sources(data: Path | None, task: "Task", *, corrections: bool) -> None:
+    """Raise ConfigError when there is nothing to learn from, or the corrections do not fit."""
+    if data is None and not corrections:
+        raise ConfigError([Problem("nothing to learn from: give DATA or --corrections")])
+    if corrections and task != "department":
+        raise ConfigError([Problem("--corrections name departments: use --task department")])
+
+
+def _read_corrections(settings: "Settings") -> Iterable[bytes]:
+    from workers.store.recorded_traffic import labelled_lines
+
+    return labelled_lines(settings)
+
+
+def _train_and_save(
+    lines: "LabelledLines", task: "Task", options: "TrainingOptions", out: Path
+) -> "Head":
+    """Train a model, write its file, print its figures and return its head."""
+    from router.models import model_file
+    from router.training.train import train_model
+
+    began = time.monotonic()
+    with progress_bar() as update:
+        model = train_model(lines, task, datetime.now(UTC), options, update)
+    head = model_file.save(out, model)
+    print_note(f"cross-validated in {head.figures.folds} parts, {time.monotonic() - began:.0f} s:")
+    _print_figures(head.figures)
+    return head
+
+
+def _print_helps(head: "Head", options: "TrainingOptions") -> None:
     """Print the helps that the model uses beside the labels: rules, a teacher, a second look."""
     if head.fired:
         print_note(
             f"a rule of {head.pack} that fires counts {head.fired:g} times as much as a word"
         )
-    if unlabelled is not None and head.taught:
-        print_note(f"a teacher labelled {head.taught} of {unlabelled} lines without a label")
-    elif unlabelled is not None:
+    if options.unlabelled is not None and head.taught:
+        count = len(options.unlabelled.texts)
+        print_note(f"a teacher labelled {head.taught} of {count} lines without a label")
+    elif options.unlabelled is not None:
         print_note("lines without a label did not improve the accuracy, so they are not used")
-    if second_look and head.second is None:
+    if options.second_look_share and head.second is None:
         print_note("a second look did not improve the accuracy, so it is not used")
     elif head.second is not None:
         print_note(
