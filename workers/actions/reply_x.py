@@ -76,17 +76,18 @@ class ReplyX:
         body = response.decode(CreatePostBody) or CreatePostBody()
         if response.status in (200, 201):
             return f"post {body.data.id if body.data else '?'}"
-        text = f"X: {body.title} {body.detail}".strip()[:ERROR_TEXT_LIMIT]
+        detail = f"{body.title} {body.detail}".strip()
+        text = f"X: {detail}"[:ERROR_TEXT_LIMIT]
         if response.status == 401:
             raise Retry(ACCOUNT_PROBLEM_S, f"{text} (the access token ended: set a new one)")
         if response.status == 429:
-            raise Retry(_rate_limit_delay(response), text)
-        raise error_for_response(response, "X", f"{body.title} {body.detail}".strip())
+            raise Retry(_rate_limit_delay(response, datetime.now(UTC)), text)
+        raise error_for_response(response, "X", detail)
 
 
-def _rate_limit_delay(response: ActionResponse) -> float:
+def _rate_limit_delay(response: ActionResponse, now: datetime) -> float:
     """Return the seconds until the limit resets, the later of X's two headers."""
     reset = response.headers.get("x-rate-limit-reset", "")
     is_time = reset.isascii() and reset.isdigit()
-    delay_s = float(reset) - datetime.now(UTC).timestamp() if is_time else 0.0
+    delay_s = float(reset) - now.timestamp() if is_time else 0.0
     return max(delay_s, retry_delay(response.headers, BUSY_S))
