@@ -30,6 +30,7 @@ class Account(TranscriptionKeys, frozen=True, kw_only=True):
     country: Annotated[
         str, msgspec.Meta(description="The country that completes numbers without one.")
     ] = "TR"
+    # The audio channels of a recording; Santral's own channels are not meant.
     channels: Annotated[
         dict[str, Literal["customer", "agent", "unknown"]],
         msgspec.Meta(
@@ -41,6 +42,6 @@ class Account(TranscriptionKeys, frozen=True, kw_only=True):
     ] = 2.0
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an account with two places of transcripts."""
+        """Raise ValueError for an account that watches both a folder and a bucket."""
         if self.folder and self.bucket.name:
-            raise ValueError("set `folder` or `bucket`: one place an account")
+            raise ValueError("set `folder` or `bucket`, not both: an account watches one of them")
