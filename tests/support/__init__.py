@@ -1,5 +1,5 @@
 """Shared by tests: samples, real servers, and waits with a deadline.
 
-It takes a test's wish. It gives a running server, or an invented message.
+A test takes a running server or an invented message from here.
 Read servers/broker.py first.
 """
