@@ -1,6 +1,6 @@
-"""CHANNELS and WEBHOOKS have one row for each channel and webhook.
+"""CHANNELS and WEBHOOKS have every channel and every webhook by name.
 
-A new one needs its file, its test and a row here.
+A new one needs its file, its test and an instance in one of the tuples, whose texts say which.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,10 @@ from ingest.webhooks.postmark import Postmark
 from ingest.webhooks.sendgrid import Sendgrid
 from ingest.webhooks.ses import Ses
 
-_MESSENGERS = (
+_OWN = (Email(), Chat(), Api(), Form(), Phone())
+"""Channels without a vendor of their own: our doors serve them, and two of them have sources."""
+
+_WITH_WEBHOOK = (
     Whatsapp(),
     Telegram(),
     Messenger(),
@@ -51,10 +54,13 @@ _MESSENGERS = (
     Viber(),
     Line(),
     Twilio(),
+    X(),
+    Discourse(),
+    Complaint(),
 )
+"""Channels whose class is their vendor's webhook, too; some also have a source."""
 
-_SITES = (X(), Discourse(), Complaint())
-_SOCIAL = (
+_SOURCES_ONLY = (
     Bluesky(),
     Mastodon(),
     GooglePlay(),
@@ -67,17 +73,18 @@ _SOCIAL = (
     Youtube(),
     Reddit(),
 )
+"""Channels whose vendor never calls us."""
 
-_OWN = (Email(), Chat(), Api(), Form(), Phone())
 _FOR_OTHER_CHANNELS = (Ses(), Mailgun(), Postmark(), Sendgrid(), Calls())
+"""Webhooks whose deliveries a channel of `_OWN` parses."""
 
 CHANNELS: dict[str, AnyChannel] = {
-    channel.name: channel for channel in (*_OWN, *_MESSENGERS, *_SITES, *_SOCIAL)
+    channel.name: channel for channel in (*_OWN, *_WITH_WEBHOOK, *_SOURCES_ONLY)
 }
 """Every channel by its name."""
 
 WEBHOOKS: dict[str, AnyWebhook] = {
-    webhook.name: webhook for webhook in (*_FOR_OTHER_CHANNELS, *_MESSENGERS, *_SITES)
+    webhook.name: webhook for webhook in (*_FOR_OTHER_CHANNELS, *_WITH_WEBHOOK)
 }
 """Every webhook by its name under /v1/hooks/, where it checks its vendor's proof."""
 
