@@ -1,5 +1,6 @@
-"""The default departments, and the nearest change of a decision. Pure.
+"""The departments with their service levels, and the nearest change of a decision. Pure.
 
-It takes a decision. It gives the nearest change of its evidence or threshold.
+It gives the Struct of a department, the departments of an installation that names none, and the due
+times of an item. It takes a decision, and gives the nearest change of its evidence or threshold.
 Read departments.py first.
 """
