@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bench.incidents.traffic import BEGIN, SimulatedMessage
-from router.decision.decide import decide
+from router.decision.analysis import analyse
+from router.decision.decide import decide_message
 from router.decision.policy import Policy
 from router.incidents.observation import Observation, observe
 from router.incidents.tracker import IncidentTracker, TrackerOptions
@@ -40,8 +41,10 @@ def observe_all(simulated: list[SimulatedMessage], policy: Policy) -> list[Obser
     for begin in range(0, len(simulated), _BATCH):
         batch = simulated[begin : begin + _BATCH]
         messages = [_message(number, entry) for number, entry in enumerate(batch, begin)]
-        results = decide(messages, lambda _: None, policy, BEGIN)
-        for entry, message, result in zip(batch, messages, results, strict=True):
+        analyses = analyse(messages, policy)
+        for entry, message, analysis in zip(batch, messages, analyses, strict=True):
+            # Each message has a conversation of its own, which has no state yet.
+            result = decide_message(message, None, policy, BEGIN, analysis)
             assert result.item is not None
             item = WorkItem(message=message, decision=result.decision, due=result.item.due)
             observation = observe(item)

@@ -5,7 +5,6 @@ state the reasons, and compute the next state. The same policy, state and messag
 decision in every process and at every time, because the caller passes the time in.
 """
 
-from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -33,8 +32,6 @@ from schemas.routing.departments import due_times
 from schemas.state import conversation as states
 from schemas.state.conversation import ConversationState
 
-StateLookup = Callable[[str], ConversationState | None]
-
 
 class RoutingResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A decision, the state after it, and the work item if a queue gets one."""
@@ -42,21 +39,6 @@ class RoutingResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     decision: Decision
     state: ConversationState | None
     item: WorkItem | None
-
-
-def decide(
-    batch: Sequence[Message], state_of: StateLookup, policy: Policy, now: datetime
-) -> list[RoutingResult]:
-    """Return the results in the order of a batch; later messages see the states of earlier ones."""
-    changed: dict[str, ConversationState] = {}
-    results = []
-    for message, analysis in zip(batch, analyse(batch, policy), strict=True):
-        state = changed.get(message.conversation) or state_of(message.conversation)
-        result = decide_message(message, state, policy, now, analysis)
-        if result.state is not None:
-            changed[message.conversation] = result.state
-        results.append(result)
-    return results
 
 
 def decide_message(

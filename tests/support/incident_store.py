@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from sqlalchemy import Engine
 
-from router.decision.decide import decide
+from router.decision.decide import decide_message
 from schemas.base import Record
 from tests.support.incidents import incident, verdict
 from tests.support.messages import NOW, message, policy
@@ -32,7 +32,7 @@ def incident_store(engine: Engine) -> Engine:
     opened = incident()
     sent = message("Kadıköy'de internet yok", received_at=NOW + timedelta(minutes=5))
     with_incident = replace(policy(), incidents=(opened,), incident_points=(10, 20))
-    (result,) = decide([sent], lambda _: None, with_incident, NOW + timedelta(minutes=5))
+    result = decide_message(sent, None, with_incident, NOW + timedelta(minutes=5))
     confirmed = verdict(opened, "confirmed", NOW.timestamp() + 3600)
     grown = incident(
         status="grown", at=NOW + timedelta(minutes=6), customers=8, messages=(sent.id,)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.decision.decide import RoutingResult, decide, decide_message
+from router.decision.decide import RoutingResult, decide_message
 from router.decision.fault_decision import triage_message
 from router.decision.policy import Policy
 from schemas.message import Automatic, Event, Handle, Message, Party
@@ -74,12 +74,11 @@ def test_same_message_state_and_rules_give_the_same_bytes() -> None:
     assert first == second
 
 
-def test_a_repeat_is_dropped_within_and_across_batches() -> None:
+def test_a_repeat_is_dropped() -> None:
     sent = message("Kargom nerede?")
-    first, second = decide([sent, sent], lambda _c: None, policy(), NOW)
-    assert second.decision.action == "repeat"
-    assert second.item is None
-    assert decide_default(sent, first.state).decision.action == "repeat"
+    repeat = decide_default(sent, decide_default(sent).state)
+    assert repeat.decision.action == "repeat"
+    assert repeat.item is None
 
 
 def test_a_follow_up_goes_where_the_conversation_is() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.decision.decide import decide
+from router.decision.decide import decide_message
 from router.decision.incident_match import match_incident
 from router.text.terms import find_terms
 from schemas.decision import Decision
@@ -21,8 +21,7 @@ OUTAGE = "Kadıköy'de internet yok"
 def _decide(text: str, *incidents: Incident, **changes: Any) -> Decision:
     """Return the decision on a text while these incidents are open."""
     with_incidents = replace(policy(), incidents=incidents, incident_points=(10, 20))
-    (result,) = decide([message(text, **changes)], lambda _: None, with_incidents, NOW)
-    return result.decision
+    return decide_message(message(text, **changes), None, with_incidents, NOW).decision
 
 
 def test_a_message_of_an_incident_carries_it_and_is_more_urgent() -> None:
