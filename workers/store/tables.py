@@ -32,6 +32,7 @@ MESSAGES = Table(
     Index("messages_conversation", "conversation"),
     Index("messages_received", "received_ms"),
 )
+"""The messages, each once; a repeated record changes nothing."""
 
 DECISIONS = Table(
     "decisions",
@@ -51,6 +52,7 @@ DECISIONS = Table(
     Index("decisions_decided", "decided_ms"),
     Index("decisions_department", "department", "decided_ms"),
 )
+"""The decisions on each message; `hops` counts how often people moved its item."""
 
 OUTCOMES = Table(
     "outcomes",
@@ -66,6 +68,7 @@ OUTCOMES = Table(
     Index("outcomes_conversation", "conversation"),
     Index("outcomes_at", "at_ms"),
 )
+"""The outcomes that people give to items."""
 
 DEAD = Table(
     "dead",
@@ -82,6 +85,7 @@ DEAD = Table(
     Index("dead_at", "at_ms"),
     Index("dead_message", "message"),
 )
+"""The dead letters; `attempt` counts the re-drives of one."""
 
 INCIDENTS = Table(
     "incidents",
@@ -102,6 +106,7 @@ INCIDENT_MESSAGES = Table(
     Column("message", Text, primary_key=True),
     Index("incident_messages_message", "message"),
 )
+"""The messages that belong to an incident."""
 
 HANDLES = Table(
     "handles",
