@@ -6,7 +6,7 @@ import pytest
 
 from ingest.parsing.calls.detection import parse_transcript
 from schemas.errors import CODES, Rejected
-from tests.support.calls import parse_call, read_transcript
+from tests.support.phone_calls import parse_call, read_transcript
 
 VCON = read_transcript("vcon")
 ASSEMBLYAI = read_transcript("assemblyai")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.calls import parse_call, read_transcript, spoken_by
+from tests.support.phone_calls import parse_call, read_transcript, spoken_by
 
 VCON = read_transcript("vcon")
 
