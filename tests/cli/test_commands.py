@@ -83,7 +83,7 @@ def test_each_command_has_its_row_here() -> None:
         *itertools.product(["ledger", "send", "router"], ["a/wrong/path", "rows.csv"]),
     ],
 )
-def test_with_nothing_running_it_says_what_to_do_and_makes_nothing(
+def test_a_command_with_nothing_running_gives_advice_and_creates_nothing(
     here: Path, command: str, home: str
 ) -> None:
     before, began = _inside(here), resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -102,7 +102,7 @@ def test_with_nothing_running_it_says_what_to_do_and_makes_nothing(
 
 
 @pytest.mark.slow
-def test_what_needs_nothing_running_makes_nothing_either(here: Path) -> None:
+def test_a_command_that_needs_nothing_running_creates_nothing(here: Path) -> None:
     before = _inside(here)
     assert run_command(here, "decide", "lines.jsonl").returncode == 0
     assert run_command(here, "parse", "api", "body.json").returncode == 0
@@ -134,7 +134,9 @@ def test_what_needs_nothing_running_makes_nothing_either(here: Path) -> None:
         ["--config", "nosuch.toml", "check"],
     ],
 )
-def test_what_cannot_be_meant_is_told_at_once_in_one_line(here: Path, words: list[str]) -> None:
+def test_a_wrong_argument_gives_one_line_of_error_and_creates_nothing(
+    here: Path, words: list[str]
+) -> None:
     result = run_command(here, *words)
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
@@ -142,7 +144,7 @@ def test_what_cannot_be_meant_is_told_at_once_in_one_line(here: Path, words: lis
     assert not (here / "var").exists()
 
 
-def test_an_unknown_topic_is_answered_with_those_that_there_are(here: Path) -> None:
+def test_an_unknown_topic_gives_the_list_of_topics(here: Path) -> None:
     assert "queue.billing" in run_command(here, "tap", "nosuch").stderr
     listed = run_command(here, "tap")
     assert listed.returncode == 0
@@ -150,7 +152,7 @@ def test_an_unknown_topic_is_answered_with_those_that_there_are(here: Path) -> N
     assert "decisions.v1" in listed.stdout
 
 
-def test_an_empty_store_of_an_unlucky_start_is_no_store(here: Path) -> None:
+def test_an_empty_file_of_the_store_counts_as_nothing_running(here: Path) -> None:
     (here / "var").mkdir()
     (here / "var" / "santral.db").touch()
     result = run_command(here, "dead", "list")
