@@ -30,7 +30,7 @@ from schemas.message import Message
 from schemas.outcome import Outcome
 from schemas.text.masking import mask_personal_numbers
 
-Event = Message | Outcome
+TrafficRecord = Message | Outcome
 
 MAX_BATCH = 1000
 """Events of a batch, whose messages are analysed together, which is faster than one by one."""
@@ -137,7 +137,7 @@ class _Comparison:
 
 
 def replay(
-    events: Iterable[Event],
+    events: Iterable[TrafficRecord],
     live: Policy,
     candidate: Policy,
     facts: RecordedFacts = RecordedFacts(),
@@ -174,8 +174,8 @@ def replay(
     return comparison.report(since)
 
 
-def _batches(events: Iterable[Event]) -> Iterator[list[Event]]:
-    batch: list[Event] = []
+def _batches(events: Iterable[TrafficRecord]) -> Iterator[list[TrafficRecord]]:
+    batch: list[TrafficRecord] = []
     for event in events:
         batch.append(event)
         if len(batch) == MAX_BATCH:

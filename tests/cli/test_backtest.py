@@ -28,9 +28,11 @@ weight = 5
 
 
 @pytest.fixture
-def rules(record_traffic: RecordTraffic, tmp_path: Path) -> None:
+def rules(record_traffic: RecordTraffic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store with the traffic, and a folder of rules to try."""
-    record_traffic(traffic())
+    settings = record_traffic(traffic())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SANTRAL_HOME", settings.home)
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "own.toml").write_text(RULES)
 

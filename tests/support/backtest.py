@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from sqlalchemy import insert
 
+from router.backtest.replay import TrafficRecord
 from router.decision.apply_outcome import apply_outcome
 from router.decision.decide import RoutingResult, decide_message
 from router.decision.policy import Policy
@@ -20,13 +21,12 @@ from schemas.message import Message
 from schemas.outcome import Outcome
 from schemas.state.conversation import ConversationState
 from tests.support.messages import NOW, message, policy
-from workers.recorder.rows import Rows, add_record
+from workers.recorder.rows import COLUMNS, Rows, add_record
 from workers.run import MIGRATIONS
 from workers.store import tables
 
-Event = Message | Outcome
-RecordTraffic = Callable[[list[Event]], Settings]
-"""Writes events to a new store; returns the settings of the store."""
+RecordTraffic = Callable[[list[TrafficRecord]], Settings]
+"""Writes traffic to a new store; returns the settings of the store."""
 
 TEXTS = {
     "1": "faturam çok yüksek geldi",
@@ -42,7 +42,7 @@ def sent_after(native: str, text: str, hours: float, root: str = "") -> Message:
     return message(text, native, root or native, received_at=NOW + timedelta(hours=hours))
 
 
-def traffic() -> list[Event]:
+def traffic() -> list[TrafficRecord]:
     """Return five messages, of which people move the fourth to sales and resolve the first.
 
     The last message follows up on the fourth.
@@ -105,7 +105,7 @@ def candidate_policy() -> Policy:
 
 
 def apply_event(
-    event: Event, states: dict[str, ConversationState], now: datetime
+    event: TrafficRecord, states: dict[str, ConversationState], now: datetime
 ) -> RoutingResult | None:
     """Apply an event to its conversation by the default policy; return the decision, if any."""
     state = states.get(event.conversation)
@@ -120,7 +120,7 @@ def apply_event(
     return result if isinstance(result, RoutingResult) else None
 
 
-def _rows(events: list[Event]) -> Rows:
+def _rows(events: list[TrafficRecord]) -> Rows:
     rows, states = Rows(), dict[str, ConversationState]()
     for offset, event in enumerate(events):
         topic = "messages.v1" if isinstance(event, Message) else "outcomes.v1"
@@ -133,12 +133,10 @@ def _rows(events: list[Event]) -> Rows:
 
 
 @pytest.fixture
-def record_traffic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecordTraffic:
+def record_traffic(tmp_path: Path) -> RecordTraffic:
     """Write events to a store in the home folder, as the recorder does."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SANTRAL_HOME", str(tmp_path / "var"))
 
-    def record(events: list[Event]) -> Settings:
+    def record(events: list[TrafficRecord]) -> Settings:
         settings = Settings(home=str(tmp_path / "var"))
         store.migrate(settings.store_url, MIGRATIONS)
         rows = _rows(events)
@@ -149,8 +147,7 @@ def record_traffic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecordTra
                 (tables.DECISIONS, rows.decisions),
                 (tables.OUTCOMES, rows.outcomes),
             ):
-                names = [column.name for column in table.columns][: len(values[0])]
-                records = [dict(zip(names, row, strict=True)) for row in values]
+                records = [dict(zip(COLUMNS[table.name], row, strict=True)) for row in values]
                 connection.execute(insert(table), records)
         engine.dispose()
         return settings

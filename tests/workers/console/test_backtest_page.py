@@ -6,11 +6,11 @@ from datetime import timedelta, timezone
 import msgspec
 import pytest
 
-from router.backtest.replay import RecordedFacts, replay
+from router.backtest.replay import RecordedFacts, TrafficRecord, replay
 from router.decision.policy import Policy
 from router.text.pack_compiler import compile_pack
 from schemas.routing.departments import DEFAULT
-from tests.support.backtest import TEXTS, Event, candidate_policy, sent_after, traffic
+from tests.support.backtest import TEXTS, candidate_policy, sent_after, traffic
 from tests.support.messages import policy
 from workers.console.backtest_page import page
 from workers.console.texts import Texts, department_titles
@@ -19,7 +19,7 @@ ISTANBUL = timezone(timedelta(hours=3), "Europe/Istanbul")
 MOVED = sent_after("4", TEXTS["4"], 4).id
 
 
-def _render(events: list[Event], candidate: Policy, language: str) -> str:
+def _render(events: list[TrafficRecord], candidate: Policy, language: str) -> str:
     facts = RecordedFacts(people={MOVED: "sales"})
     report = msgspec.json.encode(replay(events, policy(), candidate, facts, zone=ISTANBUL))
     return page(report, Texts(language), department_titles(DEFAULT, language), ISTANBUL)
