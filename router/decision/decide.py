@@ -124,11 +124,15 @@ def _decide_unseen(
     )
     # A queue waits for people's messages, and for events of a conversation that people know.
     waits = action != "automatic" and (message.event is None or is_live)
-    if not waits:
-        return RoutingResult(decision=decision, state=after, item=None)
-    due = due_times(policy.departments[department], min(message.received_at, now))
-    item = WorkItem(message=message, decision=decision, due=due)
+    item = _work_item(message, decision, policy, now) if waits else None
     return RoutingResult(decision=decision, state=after, item=item)
+
+
+def _work_item(message: Message, decision: Decision, policy: Policy, now: datetime) -> WorkItem:
+    """Return the record of a queue; a time of arrival in the future counts as now."""
+    department = policy.departments[decision.department]
+    due = due_times(department, min(message.received_at, now))
+    return WorkItem(message=message, decision=decision, due=due)
 
 
 def _assess(analysis: TextAnalysis, policy: Policy) -> _Assessment:
