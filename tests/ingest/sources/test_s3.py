@@ -185,7 +185,7 @@ async def test_the_ledger_hears_what_the_bucket_holds_of_the_time_that_was_read(
 
 
 def test_an_account_has_one_place() -> None:
-    with pytest.raises(ValueError, match="one place"):
+    with pytest.raises(ValueError, match="watches one of them"):
         Account(folder="/a", bucket=WatchedBucket(name="b"))
 
 
