@@ -29,7 +29,7 @@ from workers.actions.outgoing_mail import (
     clean_line,
 )
 from workers.actions.outgoing_mail import compose as write_mail
-from workers.actions.protocol import Unconfirmed
+from workers.actions.protocol import ServerAway, Unconfirmed
 
 _REPLY_PREFIX = re.compile(r"^\s*(re|ynt|yan|cvp|aw|sv)\s*(\[\d+\])?:", re.IGNORECASE)
 
@@ -143,7 +143,7 @@ async def _connect(client: aiosmtplib.SMTP) -> None:
             ACCOUNT_PROBLEM_S, f"the mail server refuses the login: {error.code}"
         ) from error
     except (aiosmtplib.SMTPException, OSError) as error:
-        raise Retry(RECONNECT_S, f"the mail server is away: {type(error).__name__}") from error
+        raise ServerAway(RECONNECT_S, f"the mail server is away: {type(error).__name__}") from error
 
 
 async def _login(settings: EmailReplyAccount) -> _Login:
@@ -188,7 +188,7 @@ async def _send_envelope(
     except aiosmtplib.SMTPResponseException as error:
         raise _error_for(error) from error
     except (aiosmtplib.SMTPException, OSError) as error:
-        raise Retry(
+        raise ServerAway(
             RECOVERY_S, f"the mail server closed the connection: {type(error).__name__}"
         ) from error
 
