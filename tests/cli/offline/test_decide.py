@@ -36,5 +36,5 @@ def test_decide_refuses_an_unknown_key() -> None:
 def test_explain_says_in_a_sentence_which_rule_matched(tmp_path: Path) -> None:
     text = tmp_path / "t.txt"
     text.write_text("Faturam çok yüksek", encoding="utf-8")
-    output = CliRunner().invoke(main, ["explain", str(text)]).output
+    output = CliRunner().invoke(main, ["explain", str(text), "--lang", "tr"]).output
     assert "faturadan söz ediyor" in output
