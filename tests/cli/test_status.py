@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from cli.up.ports import free_port
 from runtime import store
 from runtime.health.checks import Health
@@ -10,6 +12,8 @@ from runtime.health.ops_server import serve_ops
 from runtime.settings.structs import OpsSettings
 from tests.support.commands import run_command
 from workers.run import MIGRATIONS
+
+pytestmark = pytest.mark.slow  # each test starts processes or servers, or waits for a connection
 
 
 def test_what_is_down_costs_its_own_figures_alone(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from tests.support.paths import ROOT
 from tests.support.poison import COMMAND, Account, Poison
 from tests.support.waiting import wait
 
+pytestmark = pytest.mark.slow  # each test starts processes or servers, or waits for a connection
+
 QUICK = ParsersSettings(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
 CONTEXT = Context(brand="default", settings=Account(brand="yan"), signing_key=b"key")
 

@@ -17,6 +17,8 @@ from schemas.errors import Retry
 from tests.support.brokers.scripted_broker import scripted_broker
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow  # each test starts processes or servers, or waits for a connection
+
 TOPIC = "messages.v1"
 
 

@@ -22,6 +22,8 @@ from tests.support.door import TOKENS, serve_application
 from workers.console.api import ConsoleApi
 from workers.console.app import app
 
+pytestmark = pytest.mark.slow  # each test starts processes or servers, or waits for a connection
+
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 GOOD = {
     "SANTRAL_TOKENS__DOOR": "kapi-0123456789-0123456789",
