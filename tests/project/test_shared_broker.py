@@ -44,7 +44,12 @@ def _leave_traces(settings: Settings) -> Consumer:
     producer = Producer(rdkafka_settings(settings.kafka))
     producer.produce(MESSAGES, b"{}", partition=0)
     assert producer.flush(10) == 0
-    config = {"group.id": "member", "auto.offset.reset": "earliest", "log_level": 0}
+    config = {
+        "group.id": "member",
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,  # else the close waits for the session of a dead broker
+        "log_level": 0,
+    }
     member = Consumer(rdkafka_settings(settings.kafka, **config))
     member.subscribe([MESSAGES])
     wait("the member reads", lambda: member.poll(0.1))
