@@ -26,19 +26,21 @@ def describe_outage(error: Exception) -> str | None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from runtime.health.faults import is_outage
-    from runtime.redis.errors import is_away
+    from runtime.redis.errors import is_away, summary
 
     if not is_outage(error):
         return None
-    if isinstance(error, (KafkaError, KafkaException)):
-        neighbour = "Kafka"
+    if isinstance(error, KafkaException):
+        neighbour, reason = "Kafka", error.args[0].str()
+    elif isinstance(error, KafkaError):
+        neighbour, reason = "Kafka", str(error)
     elif isinstance(error, SQLAlchemyError):
-        neighbour = "the store"
+        neighbour, reason = "the store", str(error).partition("\n")[0]
     elif is_away(error):
-        neighbour = "Redis"
+        neighbour, reason = "Redis", summary(error)
     else:
         return None
-    reason = str(error).partition("\n")[0][:ERROR_TEXT_LIMIT]
+    reason = reason[:ERROR_TEXT_LIMIT]
     return f"{neighbour} gives no answer now ({reason}). Repeat the command when it is back."
 
 

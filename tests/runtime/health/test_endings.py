@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaException
+from redis.exceptions import ResponseError
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
@@ -87,4 +88,7 @@ def test_a_neighbour_that_goes_away_during_a_command_is_named_without_a_tracebac
     with pytest.raises(OperationalError) as store:
         create_engine("sqlite:////nowhere/at/all.db").connect()
     assert str(describe_outage(store.value)).startswith("the store gives no answer now (")
+    redis = str(describe_outage(ResponseError("OOM command not allowed: SET secret")))
+    assert redis.startswith("Redis gives no answer now (OOM: its memory is full")
+    assert "secret" not in redis
     assert describe_outage(ValueError("a bug keeps its traceback")) is None
