@@ -129,9 +129,8 @@ def _decide_unseen(
 
 
 def _work_item(message: Message, decision: Decision, policy: Policy, now: datetime) -> WorkItem:
-    """Return the record of a queue; a time of arrival in the future counts as now."""
-    department = policy.departments[decision.department]
-    due = due_times(department, min(message.received_at, now))
+    """Return the record of a queue, with the times that the department promises."""
+    due = due_times(policy.departments[decision.department], message.received_at, now)
     return WorkItem(message=message, decision=decision, due=due)
 
 

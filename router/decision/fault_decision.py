@@ -46,7 +46,7 @@ def triage_message(
     after = _next_state(message, state, decision, now)
     if not waits:
         return RoutingResult(decision=decision, state=after, item=None)
-    due = due_times(policy.departments[TRIAGE], min(message.received_at, now))
+    due = due_times(policy.departments[TRIAGE], message.received_at, now)
     item = WorkItem(message=truncate_to_limit(message), decision=decision, due=due)
     return RoutingResult(decision=decision, state=after, item=item)
 

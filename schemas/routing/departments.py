@@ -25,11 +25,15 @@ class Department(Record, frozen=True, kw_only=True):
     ] = timedelta(days=2)
 
 
-def due_times(department: Department, arrived: datetime) -> Due:
-    """Return the times by which a department promises a first answer and a resolution."""
+def due_times(department: Department, arrived: datetime, now: datetime) -> Due:
+    """Return the times by which a department promises a first answer and a resolution.
+
+    An arrival in the future counts as now.
+    """
+    start = min(arrived, now)
     return Due(
-        first_response=arrived + department.first_response,
-        resolution=arrived + department.resolution,
+        first_response=start + department.first_response,
+        resolution=start + department.resolution,
     )
 
 
