@@ -56,6 +56,8 @@ PAUSE_S = float(os.environ.get("SANTRAL_CHAOS_PAUSE_S", "2"))
 long run leaves them more time to move messages."""
 BAD_REDIS_S = 2.5
 MAX_TRAILS = 3
+SETTLE_S = 180 + MESSAGES / 1000
+"""Until the ledger is at 0; one account of a million messages takes minutes."""
 MAILS_S = 200
 """A reply that failed six times while its server was away waits 64 seconds or more for its next try."""
 TEXTS = (
@@ -243,7 +245,7 @@ class Chaos:
 
 
 def _ledger(up: LocalProfile) -> JsonBody:
-    result = up.cli("ledger", "--json", "--wait", "60")
+    result = up.cli("ledger", "--json", "--wait", "60", timeout_s=SETTLE_S)
     totals: JsonBody = json.loads(result.stdout.splitlines()[-1]) if result.stdout else {}
     if result.returncode == 0 and not totals["pending"]:
         return totals
@@ -313,9 +315,7 @@ async def test_nothing_is_lost_or_doubled_whatever_dies(up: LocalProfile, sink: 
     await chaos.run()
     seconds, sightings = time.monotonic() - began, chaos.sightings
     assert len(sightings.accepted) >= MESSAGES // CONVERSATIONS * CONVERSATIONS
-    ledger = await asyncio.to_thread(
-        wait, "the ledger settles at 0", lambda: _ledger(up), 180 + MESSAGES / 1000
-    )
+    ledger = await asyncio.to_thread(wait, "the ledger settles at 0", lambda: _ledger(up), SETTLE_S)
     assert ledger["unaccounted"] == 0
     kafka = KafkaSettings(bootstrap=up.access["kafka"])
     mails = await settled_mail_findings(kafka, sightings, sink)

@@ -19,14 +19,16 @@ from tests.support.cluster.traffic import Sightings
 
 async def work_items(kafka: KafkaSettings) -> list[WorkItem]:
     """Return every item of every queue."""
-    batches = [batch async for batch in read_to_end(kafka, queue_topics(DEFAULT))]
-    return [envelope.decode(WorkItem, record.value) for batch in batches for record in batch]
+    batches = read_to_end(kafka, queue_topics(DEFAULT))
+    return [envelope.decode(WorkItem, record.value) async for batch in batches for record in batch]
 
 
 async def outcomes(kafka: KafkaSettings) -> dict[str, Outcome]:
     """Return every outcome by its id: written twice is once."""
-    batches = [batch async for batch in read_to_end(kafka, [topics.OUTCOMES.name])]
-    records = [envelope.decode(Outcome, record.value) for batch in batches for record in batch]
+    batches = read_to_end(kafka, [topics.OUTCOMES.name])
+    records = [
+        envelope.decode(Outcome, record.value) async for batch in batches for record in batch
+    ]
     return {outcome.id: outcome for outcome in records}
 
 

@@ -102,7 +102,9 @@ class LocalProfile:
         except (httpx2.HTTPError, KeyError):
             return False
 
-    def cli(self, *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
+    def cli(
+        self, *words: str, stdin: bytes = b"", timeout_s: float = 120
+    ) -> "subprocess.CompletedProcess[str]":
         """Run a santral command against it."""
         return subprocess.run(
             [sys.executable, "-m", "cli.main", *words],
@@ -112,7 +114,7 @@ class LocalProfile:
             input=stdin.decode(),
             text=True,
             check=False,
-            timeout=120,
+            timeout=timeout_s,
         )
 
     def http(self, token: str = "door", base: str = "door") -> httpx2.Client:
