@@ -81,6 +81,7 @@ class Router:
             neighbour=self.neighbour,
             progress=self.progress,
             stopping=self.stopping,
+            compression=settings.router.compression,
         )
         health.add("kafka", self.neighbour.problem)
         health.add("loop", self.last_turn)

@@ -36,6 +36,13 @@ START_REPEAT_LIMIT_S = 300.0
 _REPEAT_PAUSE_S = 0.05
 """Some calls fail at once, long before their limit."""
 
+_LINGER_MS = 100
+"""Records wait for others of their partition until then, or until the commit, which sends them at
+once. Most batches are committed earlier, so each partition gets one request a batch."""
+
+_REQUEST_BYTES = 1024 * 1024
+"""The largest request for one partition, which is also the broker's default limit."""
+
 Offsets = Mapping[Partition, int]
 """The offset to read next, for each partition."""
 
@@ -49,6 +56,7 @@ class RouterContext:
     neighbour: Neighbour
     progress: Progress
     stopping: threading.Event
+    compression: str = "none"
 
 
 def is_retriable(error: KafkaException) -> bool:
@@ -73,9 +81,10 @@ class Transactions:
                 **{
                     "transactional.id": name,
                     "client.id": name,
-                    "linger.ms": 1,
-                    "batch.size": 256 * 1024,
-                    "message.max.bytes": 1024 * 1024,
+                    "linger.ms": _LINGER_MS,
+                    "batch.size": _REQUEST_BYTES,
+                    "message.max.bytes": _REQUEST_BYTES,
+                    "compression.type": context.compression,
                     "retry.backoff.ms": 1,
                     "retry.backoff.max.ms": 200,
                     "transaction.timeout.ms": TRANSACTION_TIMEOUT_S * 1000,

@@ -4,7 +4,7 @@ load.py reads them, and structs.py puts them into Settings.
 """
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -49,6 +49,15 @@ class RouterSettings(Record, frozen=True, kw_only=True):
     ] = ""
     shadow: ShadowSettings = ShadowSettings()
     batch: Annotated[Count, Meta(description="The most records in one transaction.")] = 2000
+    compression: Annotated[
+        Literal["lz4", "zstd", "gzip", "snappy", "none"],
+        Meta(
+            description=(
+                "The compression of the records that the router writes. Every consumer must be "
+                "able to read it."
+            )
+        ),
+    ] = "lz4"
     threshold: Annotated[
         float, Meta(ge=0, le=1, description="The confidence below which an item goes to triage.")
     ] = 0.5
