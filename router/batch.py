@@ -156,7 +156,9 @@ class Decider:
         analysis = batch.analyses.get(id(content))
         load_state = self._state_loader(batch, (record.partition(), content.conversation))
         try:
-            result = decide_record(content, load_state, self._policies.live, batch.now, analysis)
+            result = decide_record(
+                content, load_state, self._policies.live, batch.now, analysis, record.value()
+            )
         except Rejected as refusal:
             self._refuse(record, content, refusal, batch)
             self._faults.note(partition, faulted=True)
@@ -223,7 +225,7 @@ class Decider:
             topics.DECISIONS.name, result.decision, key, headers, record.partition()
         )
         if result.item is not None:
-            headers = envelope.headers_from(_WORK_TYPE, identifier, SOURCE, batch.time, span)
+            headers = envelope.with_type(headers, _WORK_TYPE)
             self._transactions.produce(
                 topics.queue_topic(decision.department), result.item, key, headers
             )

@@ -20,6 +20,7 @@ from runtime import metrics
 from runtime.health.faults import guard
 from runtime.health.progress import Partition
 from schemas import envelope
+from schemas.decision import EncodedWorkItem
 from schemas.errors import Rejected
 from schemas.message import Message
 from schemas.outcome import Outcome
@@ -71,17 +72,20 @@ def decide_record(
     policy: Policy,
     now: datetime,
     analysis: TextAnalysis | None = None,
+    encoded: bytes | None = None,
 ) -> RecordResult:
     """Decide a record; raise Rejected(router.bug) only when not even triage can take it.
 
-    `load_state` returns the conversation's state. Its Unavailable passes through.
+    `load_state` returns the conversation's state. Its Unavailable passes through. `encoded` is the
+    record as Kafka has it, whose bytes the work item takes over.
     """
     state: ConversationState | None = None
     with guard(log, STEP, id=record.id) as loading:
         state = load_state()
     if not loading.failed:
         with guard(log, STEP, passes=(), id=record.id):
-            return _encode(_transition(record, state, policy, now, analysis), state)
+            transition = _transition(record, state, policy, now, analysis)
+            return _encode(transition, state, record, encoded)
     with guard(log, STEP, passes=(), id=record.id):
         result = _encode(_triage(record, state, policy, now), state)
         return msgspec.structs.replace(result, faulted=True)
@@ -125,8 +129,20 @@ def _triage(
     return triage_move(record, state, now)
 
 
-def _encode(transition: Transition, before: ConversationState | None) -> RecordResult:
+def _encode(
+    transition: Transition,
+    before: ConversationState | None,
+    record: Message | Outcome | None = None,
+    encoded: bytes | None = None,
+) -> RecordResult:
+    """Return a result with its records; `encoded` is the JSON of `record`, if the caller has it."""
     if not isinstance(transition, RoutingResult) or transition.decision.action == "repeat":
         return RecordResult(transition, before)
-    item = None if transition.item is None else envelope.encode(transition.item)
-    return RecordResult(transition, before, envelope.encode(transition.decision), item)
+    decision, item = envelope.encode(transition.decision), transition.item
+    if item is None:
+        return RecordResult(transition, before, decision)
+    if encoded is None or item.message is not record:
+        return RecordResult(transition, before, decision, envelope.encode(item))
+    message = msgspec.Raw(encoded)
+    joined = EncodedWorkItem(message=message, decision=msgspec.Raw(decision), due=item.due)
+    return RecordResult(transition, before, decision, envelope.encode(joined))

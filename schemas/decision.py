@@ -118,3 +118,11 @@ class WorkItem(Record, frozen=True, kw_only=True):
     message: Message
     decision: Decision
     due: Due
+
+
+class EncodedWorkItem(Record, frozen=True, kw_only=True):
+    """A WorkItem whose message and decision are JSON already, so that nothing is encoded twice."""
+
+    message: msgspec.Raw
+    decision: msgspec.Raw
+    due: Due

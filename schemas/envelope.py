@@ -17,8 +17,8 @@ Headers = list[tuple[str, bytes]]
 
 _encoder = msgspec.json.Encoder()
 _decoders: dict[type[Record], msgspec.json.Decoder[Record]] = {}
-_CONTENT = b"application/json"
-_VERSION = b"1.0"
+_CONTENT_HEADER = ("content-type", b"application/json")
+_SPECVERSION_HEADER = ("ce_specversion", b"1.0")
 
 
 def _decoder(struct: type[Record]) -> "msgspec.json.Decoder[Record]":
@@ -75,16 +75,21 @@ def headers_from(
 ) -> Headers:
     """Return the same headers from parts that were encoded once for many records."""
     result: Headers = [
-        ("ce_specversion", _VERSION),
-        ("ce_id", identifier.encode()),
         ("ce_type", ce_type),
+        ("ce_id", identifier.encode()),
         ("ce_source", source),
         ("ce_time", time),
-        ("content-type", _CONTENT),
+        _SPECVERSION_HEADER,
+        _CONTENT_HEADER,
     ]
     if traceparent:
         result.append(("traceparent", traceparent.encode()))
     return result
+
+
+def with_type(headers: Headers, ce_type: bytes) -> Headers:
+    """Return the headers of another record about the same message."""
+    return [("ce_type", ce_type), *headers[1:]]
 
 
 def traceparent_of(raw: Sequence[tuple[str, bytes | str | None]] | None) -> str | None:

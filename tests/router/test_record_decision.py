@@ -20,12 +20,13 @@ from router.record_decision import FaultRuns, RecordResult, decide_record
 from router.watch.state import WatchState
 from runtime.settings.structs import Settings
 from schemas import envelope
-from schemas.decision import Decision, WorkItem
+from schemas.decision import Decision, EncodedWorkItem, WorkItem
 from schemas.errors import Rejected, Unavailable
 from schemas.incident import Incident, Pulse
 from schemas.message import Automatic, Event, Handle, Message, Party
 from schemas.outcome import Outcome
 from schemas.state.conversation import ConversationState, has_seen
+from schemas.topics import RECORD_LIMIT
 from tests.support.caught_bugs import count_caught_bugs
 from tests.support.messages import NOW, message, policy
 from tests.support.poisoned_policy import POISON, Component, poisoned_policy
@@ -264,3 +265,39 @@ def test_the_watch_continues_after_a_record_that_meets_a_fault() -> None:
     state.count_decision(b"{", 0, 0)
     assert poisoned_incidents.taken == ["iyi"] * 4 + ["tamam"] * 4
     assert count_caught_bugs("watch") == before + 4
+
+
+@pytest.mark.parametrize(
+    "text", ["Faturam yanlış 😡", "selam", "I was charged twice: 4111111111111111"]
+)
+def test_an_item_made_of_encoded_parts_is_the_item_that_would_be_encoded(text: str) -> None:
+    sent = message(text)
+    encoded = decide_record(sent, lambda: None, policy(), NOW)
+    joined = decide_record(sent, lambda: None, policy(), NOW, encoded=envelope.encode(sent))
+    assert joined.item is not None
+    assert (joined.item, joined.decision) == (encoded.item, encoded.decision)
+
+
+def test_an_item_passes_on_what_a_newer_door_wrote() -> None:
+    sent = message("Faturam yanlış")
+    newer = envelope.encode(sent).removesuffix(b"}") + b',"mood":"calm"}'
+    result = decide_record(sent, lambda: None, policy(), NOW, encoded=newer)
+    assert result.item is not None
+    assert b'"mood":"calm"' in result.item
+    assert envelope.decode(WorkItem, result.item).message == sent
+
+
+def test_a_message_too_long_for_an_item_goes_to_triage_cut_short() -> None:
+    sent = message("Faturam yanlış")
+    padded = b" " * (RECORD_LIMIT - 600) + envelope.encode(sent)
+    result = decide_record(sent, lambda: None, policy(), NOW, encoded=padded)
+    assert result.faulted
+    decision, _, item = _decoded(result)
+    assert decision.department == "triage"
+    assert item is not None
+    assert item.message.text == sent.text
+
+
+def test_an_encoded_item_has_the_fields_of_an_item() -> None:
+    encoded, decoded = map(msgspec.structs.fields, (EncodedWorkItem, WorkItem))
+    assert [field.encode_name for field in encoded] == [field.encode_name for field in decoded]
