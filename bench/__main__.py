@@ -9,7 +9,7 @@ import sys
 import time
 
 from bench.doors import door, floods, hooks, mail, sockets, strangers
-from bench.stages import decide, latency, lines, local, recorder, router
+from bench.stages import decide, latency, lines, local, million, recorder, router
 
 MEASUREMENTS = {
     "decide": decide.run,
@@ -18,6 +18,7 @@ MEASUREMENTS = {
     "door": door.run,
     "recorder": recorder.run,
     "backlog": router.backlog,
+    "million": million.run,
     "up": local.run,
     "mail": mail.run,
     "lines": lines.run,
