@@ -112,7 +112,7 @@ class Pack:
                     every and (not every <= finders.keys() or (some and some.isdisjoint(finders)))
                 ):
                     continue
-            spans = sorted({_span(folded, finder) for finder in by_rule[index]})[:_MAX_SPANS]
+            spans = _spans(folded, by_rule[index])
             evidence = [Evidence(start=a, end=b, text=text[a:b]) for a, b in spans]
             hits.append(Hit(self.rules[index], tuple(evidence)))
         return hits
@@ -134,6 +134,13 @@ class Pack:
                 if piece in spaced and (is_enough or pattern.search(spaced) is not None):
                     finders[term] = pattern
         return finders
+
+
+def _spans(folded: str, finders: Sequence[_Finder]) -> list[tuple[int, int]]:
+    """Return the spans of a rule's terms in the order of the text, without the last of many."""
+    if len(finders) == 1:
+        return [_span(folded, finders[0])]
+    return sorted({_span(folded, finder) for finder in finders})[:_MAX_SPANS]
 
 
 def _span(folded: str, finder: _Finder) -> tuple[int, int]:
