@@ -3,9 +3,8 @@
 import hmac
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any
 
 import pytest
 
@@ -13,27 +12,19 @@ from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.slack import Slack
 from ingest.channels.slack.account import Account
 from ingest.channels.slack.markup import read_markup
-from ingest.webhook import WebhookContext, WebhookRequest
+from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
 from runtime.http.public_client import PublicClient
 from schemas.errors import Rejected
+from tests.support.json_body import JsonBody
+from tests.support.samples.payloads import read_payload, with_fields
+from tests.support.samples.registry import SAMPLED_AT, SAMPLES
 from tests.support.servers.vendor import Vendor
 
-NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+NOW = SAMPLED_AT
 STAMP = str(int(NOW.timestamp()))
 ACCOUNT = Account(signing_secret="sir-slack", bot_user="UBOT")
-
-
-def event(kind: str = "message", **more: Any) -> bytes:
-    slack_event = {
-        "type": kind,
-        "channel": "C1",
-        "user": "U1",
-        "text": "kargom gelmedi",
-        "ts": f"{STAMP}.000100",
-    } | more
-    return json.dumps(
-        {"type": "event_callback", "team_id": "T1", "event_id": "E1", "event": slack_event}
-    ).encode()
+MESSAGE = SAMPLES["slack"].document
+BODY = SAMPLES["slack"].payload
 
 
 def signed(body: bytes, stamp: str = STAMP, **headers: str) -> WebhookRequest:
@@ -52,8 +43,12 @@ def _context(now: datetime = NOW) -> WebhookContext:
     return WebhookContext(now=now, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
 
 
-def _parsed(raw: bytes) -> Parsed:
-    (raw_event,) = Slack().take(raw).deliveries
+def _take(payload: JsonBody) -> WebhookResult:
+    return Slack().take(json.dumps(payload).encode())
+
+
+def _parsed(payload: JsonBody) -> Parsed:
+    (raw_event,) = _take(payload).deliveries
     return Slack().parse(
         Delivery(raw=raw_event, account="a", received_at=NOW), Context(brand="d", settings=ACCOUNT)
     )
@@ -61,24 +56,23 @@ def _parsed(raw: bytes) -> Parsed:
 
 async def test_a_signature_counts_for_five_minutes() -> None:
     assert (
-        await Slack().receive(signed(event()), ACCOUNT, _context(NOW + timedelta(minutes=4)))
+        await Slack().receive(signed(BODY), ACCOUNT, _context(NOW + timedelta(minutes=4)))
     ).deliveries
     for now in (NOW + timedelta(minutes=6), NOW - timedelta(minutes=6)):
         with pytest.raises(Rejected) as error:
-            await Slack().receive(signed(event()), ACCOUNT, _context(now))
+            await Slack().receive(signed(BODY), ACCOUNT, _context(now))
         assert error.value.code == "signature.stale"
     moved = replace(
-        signed(event()),
-        headers={**signed(event()).headers, "x-slack-request-timestamp": str(int(STAMP) + 60)},
+        signed(BODY),
+        headers={**signed(BODY).headers, "x-slack-request-timestamp": str(int(STAMP) + 60)},
     )
     with pytest.raises(Rejected, match="not of these bytes"):
         await Slack().receive(moved, ACCOUNT, _context())
 
 
 async def test_the_challenge_is_answered() -> None:
-    result = await Slack().receive(
-        signed(b'{"type":"url_verification","challenge":"c4"}'), ACCOUNT, _context()
-    )
+    challenge = json.dumps(read_payload("slack", "url_verification")).encode()
+    result = await Slack().receive(signed(challenge), ACCOUNT, _context())
     assert (result.response.status, result.response.body) == (200, b"c4")
 
 
@@ -88,147 +82,83 @@ async def test_a_command_is_ignored() -> None:
 
 
 def test_a_mention_is_the_same_message() -> None:
-    first, mention = _parsed(event()).message, _parsed(event("app_mention")).message
+    first = _parsed(MESSAGE).message
+    mention = _parsed(with_fields(MESSAGE, {"event.type": "app_mention"})).message
     assert first.id == mention.id
     assert first.sent_at == NOW + timedelta(microseconds=100)
 
 
 def test_a_thread_is_a_conversation() -> None:
-    first = _parsed(event()).message
-    answer = _parsed(event(ts="5.1", thread_ts=f"{STAMP}.000100")).message
+    first = _parsed(MESSAGE).message
+    answer = _parsed(read_payload("slack", "thread_reply")).message
     assert answer.conversation == first.conversation
     assert answer.reply_to == f"C1/{STAMP}.000100"
-    assert first.conversation != _parsed(event(ts="7.1")).message.conversation
+    later = _parsed(with_fields(MESSAGE, {"event.ts": "7.1"})).message
+    assert first.conversation != later.conversation
 
 
 def test_a_direct_channel_is_one_conversation() -> None:
-    direct = [_parsed(event(channel="D1", channel_type="im", ts=t)).message for t in ("1.1", "2.2")]
+    first = read_payload("slack", "direct_message")
+    later = with_fields(first, {"event.ts": "1795165290.000100"})
+    direct = [_parsed(payload).message for payload in (first, later)]
     assert direct[0].conversation == direct[1].conversation
     assert direct[0].reply_to == "D1/"
 
 
 def test_edits_deletions_and_reactions_name_their_message() -> None:
-    first = _parsed(event()).message
-    inner = {"type": "message", "user": "U1", "ts": f"{STAMP}.000100"}
-    edit = _parsed(
-        event(
-            subtype="message_changed",
-            ts="9.1",
-            user=None,
-            message=inner | {"text": "yeni", "edited": {"ts": "9.0"}},
-            previous_message=inner | {"text": "eski"},
-        )
-    ).message
-    deletion = _parsed(
-        event(
-            subtype="message_deleted",
-            ts="9.2",
-            user=None,
-            deleted_ts=f"{STAMP}.000100",
-            previous_message=inner | {"text": "eski"},
-        )
-    ).message
-    reaction = _parsed(
-        event(
-            "reaction_added",
-            reaction="heart",
-            event_ts="9.3",
-            item={"type": "message", "channel": "C1", "ts": f"{STAMP}.000100"},
-        )
-    ).message
-    for message, kind, text in (
-        (edit, "edited", "yeni"),
-        (deletion, "deleted", ""),
-        (reaction, "reaction", ":heart:"),
+    first = _parsed(MESSAGE).message
+    for name, kind, text in (
+        ("edited_message", "edited", "Kargom hâlâ gelmedi"),
+        ("deleted_message", "deleted", ""),
+        ("reaction", "reaction", ":heart:"),
     ):
+        message = _parsed(read_payload("slack", name)).message
         assert message.event is not None
         assert (message.event.kind, message.event.of, message.text) == (kind, first.id, text)
         assert message.conversation == first.conversation
 
 
 @pytest.mark.parametrize(
-    ("raw", "reason"),
+    ("payload", "reason"),
     [
-        (event(bot_id="B1"), "bot"),
-        (event(user="USLACKBOT"), "bot"),
-        (event(subtype="bot_message"), "bot"),
-        (event(subtype="channel_join"), "notice"),
-        (event(subtype="channel_topic"), "notice"),
-        (event("channel_created"), "other_event"),
-        (
-            event(
-                subtype="message_changed",
-                message={"user": "U1", "text": "a"},
-                previous_message={"text": "a"},
-            ),
-            "unfurled",
-        ),
-        (b'{"type":"app_rate_limited"}', "app_rate_limited"),
-        (b'{"type":"view_submission"}', "other_kind"),
+        (with_fields(MESSAGE, {"event.bot_id": "B1"}), "bot"),
+        (with_fields(MESSAGE, {"event.user": "USLACKBOT"}), "bot"),
+        (with_fields(MESSAGE, {"event.subtype": "bot_message"}), "bot"),
+        (with_fields(MESSAGE, {"event.subtype": "channel_join"}), "notice"),
+        (with_fields(MESSAGE, {"event.subtype": "channel_topic"}), "notice"),
+        (with_fields(MESSAGE, {"event.type": "channel_left"}), "other_event"),
+        (read_payload("slack", "unfurled_link"), "unfurled"),
+        (read_payload("slack", "rate_limited"), "app_rate_limited"),
+        ({"type": "view_submission"}, "other_kind"),
     ],
 )
-def test_an_ignored_call_has_a_reason(raw: bytes, reason: str) -> None:
-    assert Slack().take(raw).ignored == (reason,)
+def test_an_ignored_call_has_a_reason(payload: JsonBody, reason: str) -> None:
+    assert _take(payload).ignored == (reason,)
 
 
 def test_a_tombstone_deletes_the_first_message_of_a_thread() -> None:
-    first = _parsed(event()).message
-    original = {
-        "user": "U1",
-        "ts": f"{STAMP}.000100",
-        "text": "kargom gelmedi",
-        "thread_ts": f"{STAMP}.000100",
-    }
-    tombstone = original | {
-        "subtype": "tombstone",
-        "user": "USLACKBOT",
-        "text": "This message was deleted.",
-    }
-    message = _parsed(
-        event(
-            subtype="message_changed",
-            ts="9.1",
-            user=None,
-            message=tombstone,
-            previous_message=original,
-        )
-    ).message
+    first = _parsed(MESSAGE).message
+    message = _parsed(read_payload("slack", "deleted_thread_root")).message
     assert message.event is not None
     assert (message.event.kind, message.event.of, message.text) == ("deleted", first.id, "")
     assert message.sender.handle("handle") == "slack:U1"
 
 
 def test_an_edit_may_change_files_only() -> None:
-    inner = {"user": "U1", "ts": "5.1", "text": "a"}
-    edit = event(
-        subtype="message_changed",
-        user=None,
-        message=inner | {"edited": {"ts": "6.0"}},
-        previous_message=inner,
-    )
-    assert _parsed(edit).message.event is not None
+    edited = read_payload("slack", "edited_message")
+    original_text = edited["event"]["previous_message"]["text"]
+    files_only = with_fields(edited, {"event.message.text": original_text})
+    assert _parsed(files_only).message.event is not None
 
 
 def test_a_forwarded_message_keeps_its_text() -> None:
-    shared = _parsed(
-        event(
-            text="",
-            attachments=[{"is_share": True, "text": "müşteri: kargom yok", "from_url": "x"}],
-        )
-    ).message
-    assert shared.text == "müşteri: kargom yok"
+    assert _parsed(read_payload("slack", "forwarded_message")).message.text == "Kargom yok"
 
 
 async def test_a_file_of_another_workspace_is_fetched_by_its_id(vendor: Vendor) -> None:
-    parsed = _parsed(
-        event(
-            subtype="file_share",
-            files=[{"id": "F1", "mode": "file_access", "file_access": "check_file_info"}],
-        )
-    )
-    vendor.says(
-        "/files.info", {"ok": True, "file": {"id": "F1", "url_private_download": f"{vendor.url}/f"}}
-    )
+    parsed = _parsed(read_payload("slack", "file_of_another_workspace"))
+    info = read_payload("slack", "file_info")
+    vendor.says("/files.info", with_fields(info, {"file.url_private_download": f"{vendor.url}/f"}))
     vendor.says("/f", b"%PDF")
     settings, web = Account(token="xoxb", api=vendor.url), PublicClient()
     assert await Slack().fetch(parsed.media[0].ref, settings, web) == b"%PDF"
@@ -238,7 +168,7 @@ async def test_a_file_of_another_workspace_is_fetched_by_its_id(vendor: Vendor) 
 
 def test_our_own_messages_are_ignored() -> None:
     with pytest.raises(Rejected, match="our own"):
-        _parsed(event(user="UBOT"))
+        _parsed(with_fields(MESSAGE, {"event.user": "UBOT"}))
 
 
 def test_markup_becomes_the_text_that_slack_shows() -> None:
@@ -250,13 +180,9 @@ def test_markup_becomes_the_text_that_slack_shows() -> None:
 
 
 async def test_a_sign_in_page_in_place_of_a_file_is_refused(vendor: Vendor) -> None:
-    file = {
-        "name": "fatura.pdf",
-        "mimetype": "application/pdf",
-        "size": 9,
-        "url_private_download": f"{vendor.url}/f",
-    }
-    parsed = _parsed(event(subtype="file_share", text="", files=[file]))
+    share = read_payload("slack", "shared_file")
+    address = {"event.files.0.url_private_download": f"{vendor.url}/f"}
+    parsed = _parsed(with_fields(share, address))
     assert parsed.message.attachments[0].name == "fatura.pdf"
     vendor.says("/f", b"%PDF", b"<!DOCTYPE html><html>")
     settings, web = Account(token="xoxb", api=vendor.url), PublicClient()
