@@ -5,8 +5,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -17,46 +16,48 @@ from ingest.channels.mastodon.account import Account
 from ingest.channels.mastodon.parser import html_to_text
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
+from tests.support.json_body import JsonBody
 from tests.support.messages import MemoryCursors
+from tests.support.samples.payloads import read_payload, with_fields, without_fields
+from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
 from tests.support.source_contexts import source_context
 
-NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+NOW = SAMPLED_AT
 ACCOUNT = Account(url="https://sosyal.example", token="sir-mastodon")
-AYSE = {
-    "id": "7",
-    "acct": "ayse",
-    "url": "https://sosyal.example/@ayse",
-    "display_name": "Ayşe",
-    "followers_count": 12,
-}
+MENTION = SAMPLES["mastodon"].document
+DELETION_FRAME = read_payload("mastodon", "deletion_frame")
 
 
-def status(number: int = 1, text: str = "<p>Kargom gelmedi</p>", **more: Any) -> dict[str, Any]:
-    return {
+def _mention(number: int, fields: JsonBody | None = None) -> JsonBody:
+    """Return the mention with another number, and with other fields."""
+    numbers = {
         "id": str(number),
-        "uri": f"https://sosyal.example/s/{number}",
-        "url": f"https://sosyal.example/@ayse/{number}",
-        "content": text,
-        "created_at": "2026-11-20T09:00:00Z",
-        "visibility": "public",
-        "account": AYSE,
-    } | more
+        "status.id": str(number),
+        "status.uri": f"https://sosyal.example/s/{number}",
+    }
+    return with_fields(MENTION, numbers | (fields or {}))
 
 
-def notification(number: int = 1, kind: str = "mention", **more: Any) -> dict[str, Any]:
-    return {"id": str(number), "type": kind, "status": status(number, **more)}
+def _edited_status(number: int, fields: JsonBody | None = None) -> JsonBody:
+    """Return the edited post with another number, and with other fields."""
+    numbers = {"id": str(number), "uri": f"https://sosyal.example/s/{number}"}
+    return with_fields(read_payload("mastodon", "edited_status"), numbers | (fields or {}))
 
 
-def _parsed(event: Any, settings: Account = ACCOUNT) -> Parsed:
+def _frame(event: str, payload: JsonBody) -> JsonBody:
+    """Return a frame of the stream, whose payload is JSON in a text."""
+    return with_fields(DELETION_FRAME, {"event": event, "payload": json.dumps(payload)})
+
+
+def _parsed(event: JsonBody | bytes) -> Parsed:
     raw = event if isinstance(event, bytes) else json.dumps(event).encode()
     delivery = Delivery(raw=raw, account="a", received_at=NOW)
-    return Mastodon().parse(delivery, Context(brand="default", settings=settings))
+    return Mastodon().parse(delivery, Context(brand="default", settings=ACCOUNT))
 
 
 def test_a_mention_has_its_text_author_reach_and_address() -> None:
-    picture = {"type": "image", "url": "https://sosyal.example/b.jpg", "description": "kırık"}
-    parsed = _parsed(notification(spoiler_text="Uyarı", media_attachments=[picture]))
+    parsed = _parsed(read_payload("mastodon", "mention_with_picture"))
     message = parsed.message
     assert message.text == "Uyarı\nKargom gelmedi"
     assert (message.sender.name, message.sender.handle("handle")) == (
@@ -69,15 +70,15 @@ def test_a_mention_has_its_text_author_reach_and_address() -> None:
     assert message.answering is not None
     assert message.answering.public
     assert parsed.media[0].ref == "https://sosyal.example/b.jpg"
-    direct = _parsed(notification(visibility="direct")).message
+    direct = _parsed(with_fields(MENTION, {"status.visibility": "direct"})).message
     assert direct.kind == "chat"
     assert direct.answering is not None
     assert not direct.answering.public
 
 
 def test_a_person_with_an_invalid_address_can_still_write() -> None:
-    parsed = _parsed(notification(account=AYSE | {"url": "http://[::1"}))
-    assert parsed.message.text == "Kargom gelmedi"
+    parsed = _parsed(with_fields(MENTION, {"status.account.url": "http://[::1"}))
+    assert parsed.message.text == WORDS
     assert parsed.message.sender.name == "Ayşe"
 
 
@@ -93,34 +94,25 @@ def test_links_become_full_and_names_stay() -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        notification(kind="favourite"),
-        notification(kind="follow"),
-        {"event": "update", "payload": "{}"},
-        {"event": "delete", "payload": "1"},
-        {"event": "filters_changed"},
+        with_fields(MENTION, {"type": "favourite"}),
+        with_fields(MENTION, {"type": "follow"}),
+        with_fields(DELETION_FRAME, {"event": "update", "payload": "{}"}),
+        DELETION_FRAME,
+        without_fields(with_fields(DELETION_FRAME, {"event": "filters_changed"}), "payload"),
     ],
 )
-def test_other_notifications_and_events_are_no_messages(event: Any) -> None:
+def test_other_notifications_and_events_are_no_messages(event: JsonBody) -> None:
     with pytest.raises(Rejected) as error:
         _parsed(event)
     assert error.value.code == "delivery.ignored"
 
 
 def test_a_frame_of_the_stream_is_decoded_twice() -> None:
-    mention = {"stream": ["user"], "event": "notification", "payload": json.dumps(notification())}
-    assert _parsed(mention).message == _parsed(notification()).message
-    edited = {
-        "event": "status.update",
-        "payload": json.dumps(status(edited_at="2026-11-20T09:05:00Z")),
-    }
-    edit = _parsed(edited).message
+    first = _parsed(MENTION).message
+    assert _parsed(_frame("notification", MENTION)).message == first
+    edit = _parsed(_frame("status.update", _edited_status(1))).message
     assert edit.event is not None
-    assert edit.event.of == _parsed(notification()).message.id
-
-
-def frame(event: str, payload: object) -> str:
-    text = payload if isinstance(payload, str) else json.dumps(payload)
-    return json.dumps({"event": event, "payload": text})
+    assert edit.event.of == first.id
 
 
 async def follow(
@@ -146,7 +138,10 @@ async def follow(
     context = replace(source_context(NOW), report_pass=lambda _source: has_passed.set())
     async with serve(stream, "127.0.0.1", 0) as server:
         address = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        vendor.says("/api/v2/instance", {"configuration": {"urls": {"streaming": address}}})
+        instance = read_payload("mastodon", "instance")
+        vendor.says(
+            "/api/v2/instance", with_fields(instance, {"configuration.urls.streaming": address})
+        )
         account = Account(url=vendor.url, token="t", poll=timedelta(seconds=30))
         source = Mastodon().source("a", account, context)
         running = asyncio.create_task(source.run(accept, cursors))
@@ -161,15 +156,15 @@ async def follow(
 async def test_each_notification_comes_once_and_later_events_name_its_post(
     vendor: Vendor,
 ) -> None:
-    answer = notification(3, in_reply_to_id="90")
-    page = [answer, notification(2), notification(1, "follow")]
-    vendor.says("/api/v1/notifications", [notification(0)], page, [])
-    vendor.says("/api/v1/statuses/3/context", {"ancestors": [status(80), status(90)]})
+    answer = _mention(3, {"status.in_reply_to_id": "90"})
+    page = [answer, _mention(2), _mention(1, {"type": "follow"})]
+    vendor.says("/api/v1/notifications", [_mention(0)], page, [])
+    vendor.says("/api/v1/statuses/3/context", read_payload("mastodon", "thread"))
     frames = [
-        frame("status.update", status(3, "<p>yeni</p>", edited_at="x")),
+        json.dumps(_frame("status.update", _edited_status(3))),
         "no JSON",
-        frame("delete", "999"),
-        frame("delete", "3"),
+        json.dumps(with_fields(DELETION_FRAME, {"payload": "999"})),
+        json.dumps(DELETION_FRAME),
     ]
     cursors = MemoryCursors()
     deliveries = await follow(vendor, frames, 4, cursors)
@@ -191,8 +186,9 @@ async def test_each_notification_comes_once_and_later_events_name_its_post(
 
 
 async def test_the_unreadable_edit_of_a_recent_post_becomes_a_dead_letter(vendor: Vendor) -> None:
-    vendor.says("/api/v1/notifications", [notification(1)], [notification(3)], [])
-    frames = [frame("status.update", status(number, account=5)) for number in (8, 3)]
+    vendor.says("/api/v1/notifications", [_mention(1)], [_mention(3)], [])
+    unreadable = [_edited_status(number, {"account": 5}) for number in (8, 3)]
+    frames = [json.dumps(_frame("status.update", status)) for status in unreadable]
     mention, edit = await follow(vendor, frames, 2, MemoryCursors())
 
     assert _parsed(mention.raw).message.native_id[-1] == "3"
@@ -226,7 +222,7 @@ async def test_an_unreadable_page_is_read_again_later(vendor: Vendor) -> None:
 
 
 async def test_a_mention_counts_without_its_thread(vendor: Vendor) -> None:
-    mention = notification(3, in_reply_to_id="90")
+    mention = _mention(3, {"status.in_reply_to_id": "90"})
     vendor.says("/api/v1/notifications", [], [mention], b"<html>")
     vendor.says("/api/v1/statuses/3/context", b"", status=500)
     (delivery,), _ = await poll(vendor, MemoryCursors())
@@ -235,9 +231,9 @@ async def test_a_mention_counts_without_its_thread(vendor: Vendor) -> None:
 
 async def test_each_unreadable_notification_becomes_one_dead_letter(vendor: Vendor) -> None:
     without_number = [{"odd": 5}, {"odd": 6}]
-    unreadable = [notification(4, account=5), notification(5, account=5)]
-    page = [*without_number, *unreadable, notification(3)]
-    vendor.says("/api/v1/notifications", [notification(1)], page)
+    unreadable = [_mention(number, {"status.account": 5}) for number in (4, 5)]
+    page = [*without_number, *unreadable, _mention(3)]
+    vendor.says("/api/v1/notifications", [_mention(1)], page)
     vendor.says("/api/v1/notifications", without_number, without_number, b"<html>")
     cursors = MemoryCursors()
     deliveries, _ = await poll(vendor, cursors)

@@ -5,71 +5,46 @@ import base64
 import hmac
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
 
 import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.x import X
 from ingest.channels.x.account import Account
-from ingest.webhook import WebhookContext, WebhookRequest
+from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
 from schemas.errors import Rejected, Retry
 from schemas.state.cursor import Cursor
+from tests.support.json_body import JsonBody
 from tests.support.messages import MemoryCursors
+from tests.support.samples.payloads import read_payload, with_fields, without_fields
+from tests.support.samples.registry import SAMPLED_AT, SAMPLES
 from tests.support.servers.vendor import Vendor
 from tests.support.source_contexts import source_context
 
-NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+NOW = SAMPLED_AT
 ACCOUNT = Account(consumer_secret="sir-x", user_id="900")
 CONTEXT = WebhookContext(now=NOW, fetch=lambda _url: None)  # type: ignore[arg-type,return-value]  # never called
+MENTION = SAMPLES["x"].document
+STREAM_POST = read_payload("x", "stream_post")
 
 
-def tweet(
-    number: int | str = 50, text: str = "@marka kargom gelmedi", **more: Any
-) -> dict[str, Any]:
-    return {
-        "id": str(number),
-        "text": text,
-        "author_id": "31",
-        "conversation_id": "40",
-        "created_at": "2026-11-20T09:00:00.000Z",
-        "edit_history_tweet_ids": [str(number)],
-        "entities": {"mentions": [{"id": "900", "username": "marka"}]},
-    } | more
-
-
-USERS = {
-    "users": [
-        {"id": "31", "name": "Ayşe", "username": "ayse", "public_metrics": {"followers_count": 900}}
-    ]
-}
-
-
-def activity(kind: str = "post.mention.create", **more: Any) -> bytes:
-    return json.dumps(
-        {
-            "data": {
-                "event_uuid": "u",
-                "event_type": kind,
-                "payload": tweet(**more),
-                "includes": USERS,
-            }
-        }
-    ).encode()
-
-
-def line(**more: Any) -> bytes:
-    return json.dumps({"data": tweet(**more), "includes": USERS}).encode()
+def _line(number: int | str, fields: JsonBody | None = None) -> bytes:
+    """Return a line of the stream: its post with another id and other fields."""
+    numbers = {"data.id": str(number), "data.edit_history_tweet_ids": [str(number)]}
+    return json.dumps(with_fields(STREAM_POST, numbers | (fields or {}))).encode()
 
 
 def sign(data: bytes, secret: bytes = b"sir-x") -> str:
     return "sha256=" + base64.b64encode(hmac.new(secret, data, sha256).digest()).decode()
 
 
-def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Parsed:
-    (post,) = X().take(raw).deliveries
+def _take(payload: JsonBody) -> WebhookResult:
+    return X().take(json.dumps(payload).encode())
+
+
+def _parsed(payload: JsonBody, settings: Account = ACCOUNT) -> Parsed:
+    (post,) = _take(payload).deliveries
     delivery = Delivery(raw=post, account="a", received_at=NOW)
     return X().parse(delivery, Context(brand="d", settings=settings))
 
@@ -92,7 +67,7 @@ async def test_the_answer_to_a_challenge_is_its_signature() -> None:
     )
     result = await X().receive(challenge, ACCOUNT, CONTEXT)
     assert json.loads(result.response.body) == {"response_token": sign(b"abc")}
-    body = activity().decode()
+    body = SAMPLES["x"].payload.decode()
     for wrong, settings in (
         (replace(challenge, query={}), ACCOUNT),
         (challenge, Account()),
@@ -113,33 +88,28 @@ async def test_a_signed_challenge_never_proves_a_call() -> None:
 
 
 def test_a_mention_has_its_text_author_reach_and_address() -> None:
-    message = _parsed(
-        activity(
-            text="bak &amp; gör https://t.co/a",
-            entities={
-                "urls": [{"url": "https://t.co/a", "expanded_url": "https://ornek.example/1"}]
-            },
-        )
-    ).message
-    assert message.text == "bak & gör https://ornek.example/1"
+    message = _parsed(read_payload("x", "mention_with_link")).message
+    assert message.text == "@marka bak & gör https://ornek.example/1"
     assert (message.sender.name, message.sender.handle("handle")) == ("Ayşe", "x:31")
     assert message.post is not None
     assert (message.post.url, message.post.author_reach) == ("https://x.com/ayse/status/50", 900)
     assert message.sent_at == NOW
-    long = _parsed(line(note_tweet={"text": "uzun metin"})).message
+    long = _parsed(with_fields(STREAM_POST, {"data.note_tweet": {"text": "uzun metin"}})).message
     assert long.text == "uzun metin"
 
 
 def test_the_same_post_as_mention_and_as_answer_is_one_message() -> None:
-    assert _parsed(activity()).message.id == _parsed(activity("post.reply.create")).message.id
-    other = _parsed(activity(author_id="32")).message
-    assert other.conversation != _parsed(activity()).message.conversation
+    answer = with_fields(MENTION, {"data.event_type": "post.reply.create"})
+    assert _parsed(MENTION).message.id == _parsed(answer).message.id
+    other = _parsed(with_fields(MENTION, {"data.payload.author_id": "32"})).message
+    assert other.conversation != _parsed(MENTION).message.conversation
 
 
 def test_an_edit_has_an_id_of_its_own_and_names_the_original() -> None:
-    first = _parsed(activity()).message
-    edit = _parsed(activity(number=51, edit_history_tweet_ids=["50", "51"])).message
-    gone = _parsed(activity("post.delete")).message
+    first = _parsed(MENTION).message
+    numbers = {"data.payload.id": "51", "data.payload.edit_history_tweet_ids": ["50", "51"]}
+    edit = _parsed(with_fields(MENTION, numbers)).message
+    gone = _parsed(with_fields(MENTION, {"data.event_type": "post.delete"})).message
     for change, kind in ((edit, "edited"), (gone, "deleted")):
         assert change.event is not None
         assert (change.event.kind, change.event.of) == (kind, first.id)
@@ -147,46 +117,48 @@ def test_an_edit_has_an_id_of_its_own_and_names_the_original() -> None:
 
 
 def test_most_apps_can_answer_only_authors_who_mention_the_account() -> None:
-    keyword: dict[str, Any] = {"entities": {}, "text": "marka berbat"}
+    keyword = with_fields(STREAM_POST, {"data.entities": {}, "data.text": "marka berbat"})
+    mention = with_fields(
+        MENTION, {"data.payload.entities": {}, "data.payload.text": "marka berbat"}
+    )
 
-    def forbidden(raw: bytes, settings: Account = ACCOUNT) -> bool:
-        answering = _parsed(raw, settings).message.answering
+    def forbidden(payload: JsonBody, settings: Account = ACCOUNT) -> bool:
+        answering = _parsed(payload, settings).message.answering
         return bool(answering and answering.forbidden)
 
-    assert forbidden(line(**keyword))
-    assert not forbidden(line(**keyword), Account(user_id="900", answers_anybody=True))
-    assert not forbidden(line())
-    assert not forbidden(activity(**keyword))
+    assert forbidden(keyword)
+    assert not forbidden(keyword, Account(user_id="900", answers_anybody=True))
+    assert not forbidden(STREAM_POST)
+    assert not forbidden(mention)
 
 
 @pytest.mark.parametrize(
-    ("raw", "reason"),
+    ("payload", "reason"),
     [
-        (activity("follow.follow"), "follow"),
-        (activity("dm.received"), "other_event"),
-        (b'{"errors":[{"title":"x"}]}', "error"),
-        (b"{}", "empty"),
-        (line(referenced_tweets=[{"type": "retweeted", "id": "1"}]), "repost"),
+        (read_payload("x", "follow"), "follow"),
+        (with_fields(MENTION, {"data.event_type": "dm.received"}), "other_event"),
+        (read_payload("x", "stream_disconnect"), "error"),
+        ({}, "empty"),
+        (
+            with_fields(STREAM_POST, {"data.referenced_tweets.0.type": "retweeted"}),
+            "repost",
+        ),
     ],
 )
-def test_any_other_body_is_ignored_with_a_reason(raw: bytes, reason: str) -> None:
-    assert X().take(raw).ignored == (reason,)
+def test_any_other_body_is_ignored_with_a_reason(payload: JsonBody, reason: str) -> None:
+    assert _take(payload).ignored == (reason,)
 
 
 def test_our_own_posts_are_no_messages() -> None:
     with pytest.raises(Rejected, match="our own"):
-        _parsed(activity(author_id="900"))
+        _parsed(with_fields(MENTION, {"data.payload.author_id": "900"}))
 
 
 async def test_the_stream_follows_the_mentions_since_the_cursor(vendor: Vendor) -> None:
-    disconnect = b'{"errors":[{"title":"operational-disconnect"}]}'
-    lines = b"\r\n".join((line(number=62), b"", disconnect, b""))
-    vendor.says("/2/tweets/search/stream", lines)
-    vendor.says(
-        "/2/users/900/mentions",
-        {"data": [tweet(62), tweet(61)], "includes": USERS, "meta": {"next_token": "n"}},
-        {"data": [tweet(60)], "includes": USERS, "meta": {}},
-    )
+    disconnect = json.dumps(read_payload("x", "stream_disconnect")).encode()
+    vendor.says("/2/tweets/search/stream", b"\r\n".join((_line(62), b"", disconnect, b"")))
+    pages = (read_payload("x", "mentions_page"), read_payload("x", "mentions_last_page"))
+    vendor.says("/2/users/900/mentions", *pages)
     posts: list[str] = []
 
     async def accept(delivery: Delivery) -> None:
@@ -212,13 +184,14 @@ async def test_the_stream_waits_until_the_end_of_a_rate_limit(vendor: Vendor) ->
 
 
 async def test_each_unreadable_line_becomes_a_dead_letter_of_its_own(vendor: Vendor) -> None:
-    unreadable = [line(number=71, entities=5), line(number=72, entities=5)]
-    unreadable += [line(number=73)[:40], b'{"data":"a text"}']
-    without_number = [line(number="x", text="ilk"), line(number="x", text="ikinci")]
-    too_large = line(number=10**30)
-    lines = [*unreadable, *without_number, too_large, line(number=70)]
+    unreadable = [_line(number, {"data.entities": 5}) for number in (71, 72)]
+    unreadable += [_line(73)[:40], b'{"data":"a text"}']
+    without_number = [_line("x", {"data.text": "ilk"}), _line("x", {"data.text": "ikinci"})]
+    lines = [*unreadable, *without_number, _line(10**30), _line(70)]
     vendor.says("/2/tweets/search/stream", b"\r\n".join(lines))
-    vendor.says("/2/users/900/mentions", {"data": [tweet(61, entities=5), tweet(60, entities=6)]})
+    page = without_fields(read_payload("x", "mentions_page"), "meta.next_token")
+    page = with_fields(page, {"data.0.entities": 5, "data.1.entities": 6})
+    vendor.says("/2/users/900/mentions", page)
     deliveries: list[Delivery] = []
 
     async def accept(delivery: Delivery) -> None:
@@ -241,7 +214,7 @@ async def test_each_unreadable_line_becomes_a_dead_letter_of_its_own(vendor: Ven
 
 def test_an_unreadable_post_is_rejected_with_its_fault() -> None:
     with pytest.raises(Rejected, match=r"\$\.entities"):
-        _parsed(activity(entities=5))
+        _parsed(with_fields(MENTION, {"data.payload.entities": 5}))
 
 
 async def test_an_unreadable_page_of_mentions_is_read_again(vendor: Vendor) -> None:
