@@ -1,11 +1,10 @@
 """App Store: the pages of reviews, and reviews whose words changed."""
 
-import json
-
 import jwt
 
 from tests.support.polled import EC_KEY, parse_item, read_all
-from tests.support.samples.registry import SAMPLED_AT, SAMPLES, SECRET_WORD, WORDS
+from tests.support.samples.payloads import read_payload, with_fields, without_fields
+from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
 
 ITEM = SAMPLES["app_store"].document
@@ -26,20 +25,20 @@ def test_an_item_gives_words_author_and_rating() -> None:
 
 
 async def test_other_words_show_that_a_review_changed(vendor: Vendor) -> None:
-    review = ITEM
-    changed = json.loads(json.dumps(review).replace(SECRET_WORD, "yeni"))
     path = "/v1/apps/9/customerReviews"
+    page = read_payload("app_store", "reviews_page")
+    changed = {"data.0.attributes.body": "Çok iyi", "links.next": "https://boese.example/"}
     vendor.says(
         path,
-        {"data": [review], "links": {"next": f"{vendor.url}{path}?cursor=2"}},
-        {"data": []},
-        {"data": [changed], "links": {"next": "https://boese.example/"}},
+        with_fields(page, {"links.next": f"{vendor.url}{path}?cursor=2"}),
+        with_fields(without_fields(page, "links.next"), {"data": []}),
+        with_fields(page, changed),
         b"down",
     )
     taken, _ = await read_all(
         "app_store", vendor, app="9", key_id="K", issuer="I", private_key=EC_KEY
     )
-    assert [m.text for m in taken] == [WORDS, WORDS.replace(SECRET_WORD, "yeni")]
+    assert [m.text for m in taken] == [WORDS, "Çok iyi"]
     assert taken[1].event is not None
     header = jwt.get_unverified_header(
         vendor.requests[0].headers["authorization"].removeprefix("Bearer ")

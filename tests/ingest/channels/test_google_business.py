@@ -1,6 +1,7 @@
 """Google Business: the reviews of each location, and their changes."""
 
 from tests.support.polled import OAUTH, parse_item, read_all
+from tests.support.samples.payloads import read_payload, with_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
 
@@ -22,14 +23,14 @@ def test_an_item_gives_words_author_and_rating() -> None:
 
 
 async def test_locations_are_read_in_turn_and_a_change_is_an_event(vendor: Vendor) -> None:
-    review = ITEM
-    changed = review | {"updateTime": "2026-11-21T09:00:00Z", "comment": "Çok iyi"}
+    changed = with_fields(ITEM, {"updateTime": "2026-11-21T09:00:00Z", "comment": "Çok iyi"})
+    last_page = read_payload("google_business", "reviews_last_page")
     vendor.says("/token", {"access_token": "t", "expires_in": 3600})
     vendor.says(
         "/v4/accounts/1/locations/2/reviews",
-        {"reviews": [review], "nextPageToken": "n"},
-        {"reviews": []},
-        {"reviews": [changed]},
+        read_payload("google_business", "reviews_page"),
+        last_page,
+        with_fields(last_page, {"reviews": [changed]}),
         b"down",
     )
     vendor.says("/v4/accounts/1/locations/3/reviews", {})
@@ -45,4 +46,5 @@ async def test_locations_are_read_in_turn_and_a_change_is_an_event(vendor: Vendo
         ("edited", "Çok iyi"),
     ]
     assert len(vendor.to("/token")) == 1
-    assert parse_item("google_business", review | {"comment": None}).full_text == "[two stars]"
+    stars_only = parse_item("google_business", with_fields(ITEM, {"comment": None}))
+    assert stars_only.full_text == "[two stars]"

@@ -1,11 +1,10 @@
 """Google Play: the token, the pages of reviews, and changed reviews."""
 
-import json
-
 import jwt
 
 from tests.support.polled import RSA_KEY, parse_item, read_all
-from tests.support.samples.registry import SAMPLED_AT, SAMPLES, SECRET_WORD, WORDS
+from tests.support.samples.payloads import read_payload, with_fields, without_fields
+from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
 
 ITEM = SAMPLES["google_play"].document
@@ -29,16 +28,16 @@ async def test_a_token_opens_the_reviews_and_a_change_is_an_event(
     vendor: Vendor,
 ) -> None:
     path = "/androidpublisher/v3/applications/com.ornek/reviews"
-    review = ITEM
-    changed = json.loads(
-        json.dumps(review).replace("1795165200", "1795165999").replace(SECRET_WORD, "yeni")
-    )
+    page = read_payload("google_play", "reviews_page")
+    last_page = without_fields(page, "tokenPagination")
+    own_words = "reviews.0.comments.0.userComment"
+    changed = {f"{own_words}.lastModified.seconds": "1795165999", f"{own_words}.text": "yeni"}
     vendor.says("/token", {"access_token": "t", "expires_in": 3600})
     vendor.says(
         path,
-        {"reviews": [review], "tokenPagination": {"nextPageToken": "n"}},
-        {"reviews": []},
-        {"reviews": [changed]},
+        page,
+        with_fields(last_page, {"reviews": []}),
+        with_fields(last_page, changed),
         b"down",
     )
     taken, _ = await read_all(

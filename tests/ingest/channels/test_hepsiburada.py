@@ -4,6 +4,7 @@ import pytest
 
 from schemas.errors import Rejected
 from tests.support.polled import parse_item, read_all
+from tests.support.samples.payloads import read_payload, with_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
 
@@ -24,18 +25,13 @@ def test_an_item_gives_words_author_and_rating() -> None:
 
 
 async def test_only_the_customers_turns_are_messages(vendor: Vendor) -> None:
-    issue = ITEM
-    later = issue | {
-        "conversations": [
-            *issue["conversations"],
-            {"id": "c3", "content": "hala yok", "from": "Customer"},
-        ]
-    }
-    vendor.says("/issues", {"data": [issue]}, [later], b"down")
+    later = read_payload("hepsiburada", "issue_with_second_question")
+    vendor.says("/issues", {"data": [ITEM]}, [later], b"down")
     taken, _ = await read_all("hepsiburada", vendor, merchant="m", key="k", integrator="santral")
     assert [m.native_id for m in taken] == ["c1", "c3"]
     assert taken[0].conversation == taken[1].conversation
     headers = vendor.requests[0].headers
     assert (headers["merchantid"], headers["user-agent"]) == ("m", "santral")
+    _, answer = ITEM["conversations"]
     with pytest.raises(Rejected, match="no turn"):
-        parse_item("hepsiburada", issue | {"conversations": [{"id": "c2", "from": "Merchant"}]})
+        parse_item("hepsiburada", with_fields(ITEM, {"conversations": [answer]}))

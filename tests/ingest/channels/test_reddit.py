@@ -4,6 +4,7 @@ import pytest
 
 from schemas.errors import Rejected
 from tests.support.polled import OAUTH, parse_item, read_all
+from tests.support.samples.payloads import read_payload, with_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
 
@@ -24,12 +25,12 @@ def test_an_item_gives_words_author_and_rating() -> None:
 
 
 async def test_the_inbox_gives_comments_and_their_edits(vendor: Vendor) -> None:
-    own = ITEM
-    edited = {"kind": "t1", "data": own["data"] | {"edited": 1795165300.0, "body": "Düzeldi"}}
+    page = read_payload("reddit", "inbox_page")
+    edited = {"data.children.0.data.edited": 1795165300.0, "data.children.0.data.body": "Düzeldi"}
     vendor.says("/token", {"access_token": "t"})
-    for where, things in (("mentions", [own]), ("comments", [own]), ("selfreply", [edited])):
-        vendor.says(f"/message/{where}", {"data": {"children": things}})
-    vendor.says("/message/mentions", b"down")
+    vendor.says("/message/mentions", page, b"down")
+    vendor.says("/message/comments", page)
+    vendor.says("/message/selfreply", with_fields(page, edited))
     taken, _ = await read_all(
         "reddit", vendor, username="marka", token_url=f"{vendor.url}/token", **OAUTH
     )
@@ -38,10 +39,10 @@ async def test_the_inbox_gives_comments_and_their_edits(vendor: Vendor) -> None:
         ("edited", "Düzeldi"),
     ]
     assert vendor.to("/token")[0].headers["authorization"].startswith("Basic ")
-    for more in ({"author": "marka"}, {"body": "[removed]"}, {"author": "[deleted]"}):
+    for field, text in (("author", "marka"), ("body", "[removed]"), ("author", "[deleted]")):
         with pytest.raises(Rejected) as error:
-            parse_item("reddit", {"data": own["data"] | more}, username="Marka")
+            parse_item("reddit", with_fields(ITEM, {f"data.{field}": text}), username="Marka")
         assert error.value.code == "delivery.ignored"
-    message = parse_item("reddit", own)
+    message = parse_item("reddit", ITEM)
     assert message.post is not None
     assert message.post.url == "https://www.reddit.com/r/tr/comments/x1/konu/a/?context=3"

@@ -1,6 +1,7 @@
 """Şikayetvar: its pages of complaints."""
 
 from tests.support.polled import parse_item, read_all
+from tests.support.samples.payloads import with_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
 
@@ -21,8 +22,8 @@ def test_an_item_gives_words_author_and_rating() -> None:
 
 
 async def test_complaints_are_read_page_by_page(vendor: Vendor) -> None:
-    full = [ITEM | {"id": n} for n in range(1, 51)]
-    vendor.says("/v2/complaints", full, [ITEM | {"id": 99}], full)
+    full = [with_fields(ITEM, {"id": n}) for n in range(1, 51)]
+    vendor.says("/v2/complaints", full, [with_fields(ITEM, {"id": 99})], full)
     vendor.says("/v2/complaints", b"", status=401)
     taken, ended = await read_all("sikayetvar", vendor, key="k")
     assert len(taken) == 51, "each once, though the second round showed fifty again"

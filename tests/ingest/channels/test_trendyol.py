@@ -4,10 +4,12 @@ import pytest
 
 from schemas.errors import Rejected
 from tests.support.polled import parse_item, read_all, read_deliveries
+from tests.support.samples.payloads import read_payload, with_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
 
 ITEM = SAMPLES["trendyol"].document
+PAGE = read_payload("trendyol", "questions_page")
 
 
 def test_an_item_gives_words_author_and_rating() -> None:
@@ -24,11 +26,11 @@ def test_an_item_gives_words_author_and_rating() -> None:
 
 
 async def test_a_refused_answer_opens_the_question_again(vendor: Vendor) -> None:
-    again = ITEM | {"rejectedDate": ITEM["creationDate"] + 5, "reason": "yasak kelime"}
+    again = read_payload("trendyol", "question_asked_again")
     vendor.says(
         "/integration/qna/sellers/s/questions/filter",
-        {"content": [ITEM]},
-        {"content": [again]},
+        PAGE,
+        with_fields(PAGE, {"content": [again]}),
         b"down",
     )
     taken, _ = await read_all("trendyol", vendor, seller="s", key="k", secret="x")
@@ -38,14 +40,14 @@ async def test_a_refused_answer_opens_the_question_again(vendor: Vendor) -> None
     assert second.flags == ("answer_refused",)
     assert "yasak kelime" in second.full_text
     assert vendor.requests[0].headers["user-agent"] == "s - SelfIntegration"
-    done = parse_item("trendyol", ITEM | {"status": "ANSWERED"})
+    done = parse_item("trendyol", with_fields(ITEM, {"status": "ANSWERED"}))
     assert done.answering is not None
     assert done.answering.forbidden
 
 
 async def test_questions_without_an_id_never_count_as_the_same_question(vendor: Vendor) -> None:
-    without_id = [ITEM | {"id": None, "text": text} for text in ("ilk", "ikinci")]
-    page = {"content": [*without_id, ITEM]}
+    without_id = [with_fields(ITEM, {"id": None, "text": text}) for text in ("ilk", "ikinci")]
+    page = with_fields(PAGE, {"content": [*without_id, ITEM]})
     vendor.says("/integration/qna/sellers/s/questions/filter", page, page, b"down")
     deliveries, _ = await read_deliveries("trendyol", vendor, seller="s", key="k", secret="x")
 

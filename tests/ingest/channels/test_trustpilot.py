@@ -4,10 +4,12 @@ import pytest
 
 from schemas.message import Message
 from tests.support.polled import parse_item, read_all
+from tests.support.samples.payloads import read_payload, with_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
 
 ITEM = SAMPLES["trustpilot"].document
+PAGE = read_payload("trustpilot", "reviews_page")
 REVIEWS = "/v1/private/business-units/u/reviews"
 TOKEN = "/v1/oauth/oauth-business-users-for-applications/accesstoken"
 CHANGED = {"text": "Kargom geldi", "updatedAt": "2026-11-20T10:00:00Z"}
@@ -16,12 +18,13 @@ CHANGED = {"text": "Kargom geldi", "updatedAt": "2026-11-20T10:00:00Z"}
 @pytest.fixture
 def reviews(vendor: Vendor) -> Vendor:
     """A vendor with a page of new reviews and a page of old ones, of which one new one changes."""
-    new = [ITEM | {"id": f"r{n}"} for n in range(100)]
-    old = [ITEM | {"id": f"o{n}", "createdAt": "2026-01-01T09:00:00Z"} for n in range(100)]
+    new = [with_fields(ITEM, {"id": f"r{n}"}) for n in range(100)]
+    old = [
+        with_fields(ITEM, {"id": f"o{n}", "createdAt": "2026-01-01T09:00:00Z"}) for n in range(100)
+    ]
     vendor.says(TOKEN, {"access_token": "t", "expires_in": "359999"})
-    vendor.says(
-        REVIEWS, {"reviews": new}, {"reviews": old}, {"reviews": [new[7] | CHANGED]}, b"down"
-    )
+    lists = (new, old, [with_fields(new[7], CHANGED)])
+    vendor.says(REVIEWS, *(with_fields(PAGE, {"reviews": reviews}) for reviews in lists), b"down")
     return vendor
 
 

@@ -1,15 +1,15 @@
 """YouTube: threads, and the comments below them."""
 
-from typing import Any
-
 import pytest
 
 from schemas.errors import Rejected
 from tests.support.polled import OAUTH, parse_item, read_all, read_deliveries
+from tests.support.samples.payloads import read_payload, with_fields, without_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
 
 ITEM = SAMPLES["youtube"].document
+THREADS_PAGE = read_payload("youtube", "threads_page")
 
 
 def test_an_item_gives_words_author_and_rating() -> None:
@@ -26,30 +26,14 @@ def test_an_item_gives_words_author_and_rating() -> None:
 
 
 async def test_a_thread_with_new_comments_is_read_again(vendor: Vendor) -> None:
-    top = ITEM
-
-    def below(number: int) -> dict[str, Any]:
-        return top | {
-            "id": f"c1.{number}",
-            "snippet": top["snippet"] | {"parentId": "c1", "textOriginal": f"{number}. yorum"},
-        }
-
-    def thread(count: int) -> dict[str, Any]:
-        return {
-            "items": [
-                {
-                    "id": "c1",
-                    "snippet": {"topLevelComment": top, "totalReplyCount": count},
-                    "replies": {"comments": [below(1)]},
-                }
-            ]
-        }
-
+    grown = with_fields(THREADS_PAGE, {"items.0.snippet.totalReplyCount": 3})
     vendor.says("/token", {"access_token": "t"})
-    vendor.says("/commentThreads", thread(1), thread(3), thread(3), b"down")
-    vendor.says(
-        "/comments", {"items": [below(1), below(2)], "nextPageToken": "n"}, {"items": [below(3)]}
+    vendor.says("/commentThreads", THREADS_PAGE, grown, grown, b"down")
+    replies = (
+        read_payload("youtube", "replies_page"),
+        read_payload("youtube", "replies_last_page"),
     )
+    vendor.says("/comments", *replies)
     taken, _ = await read_all(
         "youtube", vendor, channel_id="UC1", token_url=f"{vendor.url}/token", **OAUTH
     )
@@ -57,18 +41,18 @@ async def test_a_thread_with_new_comments_is_read_again(vendor: Vendor) -> None:
     assert len({m.conversation for m in taken}) == 1
     assert len(vendor.to("/comments")) == 2, "asked once, for it grew once"
     with pytest.raises(Rejected, match="our own"):
-        parse_item("youtube", top, channel_id="UC9")
+        parse_item("youtube", ITEM, channel_id="UC9")
 
 
 async def test_an_unreadable_thread_ends_no_listing(vendor: Vendor) -> None:
-    kind = {"kind": "youtube#commentThread"}
+    thread = without_fields(THREADS_PAGE["items"][0], "replies")
     threads = [
-        kind | {"id": "c0", "snippet": {"topLevelComment": ITEM, "totalReplyCount": "many"}},
-        kind | {"id": "c1", "snippet": {"totalReplyCount": 1}},
-        kind | {"id": "c2", "snippet": {"topLevelComment": ITEM, "totalReplyCount": 0}},
+        with_fields(thread, {"id": "c0", "snippet.totalReplyCount": "many"}),
+        without_fields(thread, "snippet.topLevelComment"),
+        with_fields(thread, {"id": "c2", "snippet.totalReplyCount": 0}),
     ]
     vendor.says("/token", {"access_token": "t"})
-    vendor.says("/commentThreads", {"items": threads}, b"down")
+    vendor.says("/commentThreads", with_fields(THREADS_PAGE, {"items": threads}), b"down")
     deliveries, _ = await read_deliveries(
         "youtube", vendor, channel_id="UC1", token_url=f"{vendor.url}/token", **OAUTH
     )
