@@ -11,6 +11,7 @@ from ingest.webhook import WebhookResponse, WebhookResult
 from schemas.errors import Rejected
 
 _SLACKBOT = "USLACKBOT"
+_MESSAGE_EVENTS = frozenset({"message", "app_mention", "reaction_added", "reaction_removed"})
 _TEXT_SUBTYPES = frozenset({"", "file_share", "thread_broadcast", "me_message"})
 _MAX_CHALLENGE_BYTES = 1024  # far above Slack's challenges of some 50 characters
 
@@ -29,23 +30,31 @@ def select_event(body: bytes) -> WebhookResult:
             raise Rejected("json.invalid", "no call of Slack's: no type")
         reason = wrapper.type if wrapper.type == "app_rate_limited" else "other_kind"
         return WebhookResult(ignored=(reason,))
-    try:
-        reason = _reason_to_ignore(decode_json(wire.SlackEvent, wrapper.event))
-    except Rejected:
-        # The parser rejects it with the fault, and its bytes become a dead letter.
-        reason = ""
+    reason = _reason_to_ignore(wrapper.event)
     if reason:
         return WebhookResult(ignored=(reason,))
     archived = wire.ArchivedSlackEvent(team=wrapper.team_id or "", event=wrapper.event)
     return WebhookResult(deliveries=(msgspec.json.encode(archived),))
 
 
-def _reason_to_ignore(event: wire.SlackEvent) -> str:
+def _reason_to_ignore(raw: msgspec.Raw) -> str:
+    """Return why an event is ignored, empty for a person's message and for unreadable bytes.
+
+    The parser rejects unreadable bytes with the fault, and they become a dead letter.
+    """
+    try:
+        # Other events may name their channel or their person by an object.
+        if decode_json(wire.AnySlackEvent, raw).type not in _MESSAGE_EVENTS:
+            return "other_event"
+        return _reason_to_ignore_message(decode_json(wire.SlackEvent, raw))
+    except Rejected:
+        return ""
+
+
+def _reason_to_ignore_message(event: wire.SlackEvent) -> str:
     """Return why an event is not about a person's message, empty for a person's message."""
     if event.type in ("reaction_added", "reaction_removed"):
         return ""
-    if event.type not in ("message", "app_mention"):
-        return "other_event"
     message = event.message or event.previous_message or event
     if message.subtype == "tombstone":
         return _reason_to_ignore_tombstone(event.previous_message)

@@ -47,6 +47,12 @@ class ReactionItem(Record, frozen=True, kw_only=True):
     ts: str | None = ""
 
 
+class AnySlackEvent(Record, frozen=True, kw_only=True):
+    """An event of any type, of which Santral reads only the type."""
+
+    type: str = ""
+
+
 class SlackEvent(Record, frozen=True, kw_only=True):
     """A message, an event about a message (which is in `message`), or a reaction.
 

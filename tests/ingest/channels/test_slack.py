@@ -127,6 +127,7 @@ def test_edits_deletions_and_reactions_name_their_message() -> None:
         (with_fields(MESSAGE, {"event.subtype": "channel_join"}), "notice"),
         (with_fields(MESSAGE, {"event.subtype": "channel_topic"}), "notice"),
         (with_fields(MESSAGE, {"event.type": "channel_left"}), "other_event"),
+        (read_payload("slack", "channel_created"), "other_event"),
         (read_payload("slack", "unfurled_link"), "unfurled"),
         (read_payload("slack", "rate_limited"), "app_rate_limited"),
         ({"type": "view_submission"}, "other_kind"),
