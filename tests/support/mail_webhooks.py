@@ -1,11 +1,13 @@
-"""Calls of the mail webhooks, proven as the vendors prove them. All mails are invented."""
+"""Calls of the mail webhooks with a mail of a test's own, proven as the vendors prove them.
+
+Every other field of a call is the one in the files of tests/support/samples. All mails are invented.
+"""
 
 import base64
-import hmac
 import json
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
-from urllib.parse import urlencode
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import parse_qsl, urlencode
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -15,13 +17,16 @@ from cryptography.x509.oid import NameOID
 
 from ingest.channels.email.account import Account
 from ingest.webhook import WebhookRequest
+from tests.support.json_body import JsonBody
+from tests.support.samples.payloads import read_payload, with_fields
+from tests.support.samples.registry import SAMPLED_AT, SAMPLES
 
-NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+NOW = SAMPLED_AT
 STAMP = str(int(NOW.timestamp()))
 MAIL = "From: Ayşe <ayse@musteri.example>\r\nMessage-ID: <1@x>\r\nSubject: Ücret\r\n\r\nİade şart\r\n".encode(
     "cp1254"
 )
-TOPIC = "arn:aws:sns:eu-central-1:1:destek"
+TOPIC: str = SAMPLES["ses"].document["TopicArn"]
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 RSA_KEY = rsa.generate_private_key(65537, 2048)
 
@@ -42,8 +47,8 @@ def _certificate() -> bytes:
 
 CERTIFICATE = _certificate()
 ACCOUNT = Account(
-    mailgun_key="gun",
-    postmark_password="mark",
+    mailgun_key="sir-mailgun",
+    postmark_password="sir-postmark",
     ses_topics=(TOPIC,),
     sendgrid_key=base64.b64encode(
         EC_KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -63,88 +68,59 @@ def request(body: bytes, kind: str, **headers: str) -> WebhookRequest:
     )
 
 
-def mailgun(**more: bytes) -> WebhookRequest:
-    """Return a call of a Mailgun route; more fields replace those of the form."""
-    token = "t" * 50
-    signature = hmac.new(b"gun", f"{STAMP}{token}".encode(), sha256).hexdigest()
-    form = {
-        "timestamp": STAMP.encode(),
-        "token": token.encode(),
-        "signature": signature.encode(),
-        "sender": b"ayse@musteri.example",
-        "recipient": b"destek@ornek.example",
-        "body-mime": MAIL,
-        **{k.replace("_", "-"): v for k, v in more.items()},
-    }
-    return request(urlencode(form).encode(), "application/x-www-form-urlencoded")
+def mailgun(mail: bytes = MAIL) -> WebhookRequest:
+    """Return a call of a Mailgun route; its signature does not cover the mail."""
+    sample = SAMPLES["mailgun"]
+    form = {**dict(parse_qsl(sample.payload.decode())), "body-mime": mail}
+    return replace(sample.call, body=urlencode(form).encode())
 
 
-def postmark(**more: object) -> WebhookRequest:
-    """Return a call of Postmark; more keys replace those of the body."""
-    body = {
-        "RecordType": "Inbound",
-        "OriginalRecipient": "destek@ornek.example",
-        "RawEmail": MAIL.decode("cp1254"),
-        "Headers": [{"Name": "Received-SPF", "Value": "pass envelope-from=ayse@musteri.example;"}],
-        **more,
-    }
-    basic = base64.b64encode(b"santral:mark").decode()
-    return request(json.dumps(body).encode(), "application/json", authorization=f"Basic {basic}")
+def postmark(mail: bytes = MAIL) -> WebhookRequest:
+    """Return a call of Postmark's inbound stream."""
+    raw_email = {"RawEmail": mail.decode("cp1254")}
+    return postmark_call(with_fields(SAMPLES["postmark"].document, raw_email))
 
 
-def _form(parts: dict[str, bytes]) -> tuple[bytes, str]:
-    body = b"".join(
-        b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (k.encode(), v)
-        for k, v in parts.items()
-    )
-    return body + b"--B--\r\n", "multipart/form-data; boundary=B"
+def postmark_call(payload: JsonBody) -> WebhookRequest:
+    """Return a call of Postmark; its password does not cover the payload."""
+    return replace(SAMPLES["postmark"].call, body=json.dumps(payload).encode())
 
 
-def sendgrid(**more: bytes) -> WebhookRequest:
-    """Return a call of SendGrid's Inbound Parse; more fields replace those of the form."""
-    form = {"email": MAIL, "envelope": b'{"to":["destek@ornek.example"],"from":""}'} | more
-    body, kind = _form(form)
+def sendgrid(mail: bytes = MAIL) -> WebhookRequest:
+    """Return a call of SendGrid's Inbound Parse."""
+    sample = SAMPLES["sendgrid"]
+    body = sample.payload.replace(SAMPLES["email"].payload, mail)
     signature = EC_KEY.sign(STAMP.encode() + body, ec.ECDSA(hashes.SHA256()))
-    return request(
-        body,
-        kind,
-        x_twilio_email_event_webhook_timestamp=STAMP,
-        x_twilio_email_event_webhook_signature=base64.b64encode(signature).decode(),
-    )
+    proof = {"x-twilio-email-event-webhook-signature": base64.b64encode(signature).decode()}
+    return replace(sample.call, body=body, headers=sample.call.headers | proof)
 
 
-def ses(kind: str = "Notification", version: str = "2", **more: object) -> WebhookRequest:
-    """Return a call of SNS; more keys replace those of the SES notice."""
-    notice = {
-        "notificationType": "Received",
-        "content": base64.b64encode(MAIL).decode(),
-        "mail": {"source": "ayse@musteri.example"},
-        "receipt": {
-            "recipients": ["destek@ornek.example"],
-            "action": {"type": "SNS", "encoding": "BASE64"},
-        },
-    } | more
-    message = {
-        "Type": kind,
-        "MessageId": "m",
-        "TopicArn": TOPIC,
-        "Message": json.dumps(notice),
-        "Timestamp": "2026-11-20T09:00:00.000Z",
-        "SignatureVersion": version,
-        "SigningCertURL": "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-1.pem",
-    }
-    names = ["Message", "MessageId", "Timestamp", "TopicArn", "Type"]
-    if kind != "Notification":
-        message |= {
-            "Token": "t",
-            "SubscribeURL": "https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription",
-        }
-        names = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
-    signed = "".join(f"{n}\n{message[n]}\n" for n in names).encode()
-    digest = hashes.SHA256() if version == "2" else hashes.SHA1()  # noqa: S303 - SNS version 1
-    message["Signature"] = base64.b64encode(
-        RSA_KEY.sign(signed, padding.PKCS1v15(), digest)
-    ).decode()
+def ses(mail: bytes = MAIL) -> WebhookRequest:
+    """Return a call of SNS with a mail that SES received."""
+    content = {"content": base64.b64encode(mail).decode()}
+    return ses_call(with_fields(read_payload("ses", "received_notice"), content))
+
+
+def ses_call(notice: JsonBody) -> WebhookRequest:
+    """Return a call of SNS with a notice of SES."""
+    message = with_fields(SAMPLES["ses"].document, {"Message": json.dumps(notice)})
+    return sns_call(message, ["Message", "MessageId", "Timestamp", "TopicArn", "Type"])
+
+
+def ses_confirmation(version: str) -> WebhookRequest:
+    """Return a call of SNS that asks to confirm a subscription, with a version of its signature."""
+    message = read_payload("ses", "subscription_confirmation")
+    names = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
+    return sns_call(with_fields(message, {"SignatureVersion": version}), names)
+
+
+def sns_call(message: JsonBody, signed_names: list[str]) -> WebhookRequest:
+    """Return a call of SNS with a message, whose fields of these names SNS signs."""
+    signed = "".join(f"{name}\n{message[name]}\n" for name in signed_names).encode()
+    digest = hashes.SHA256() if message["SignatureVersion"] == "2" else hashes.SHA1()  # noqa: S303 - SNS version 1
+    signature = base64.b64encode(RSA_KEY.sign(signed, padding.PKCS1v15(), digest)).decode()
     return request(
-        json.dumps(message).encode(), "text/plain; charset=UTF-8", x_amz_sns_message_type=kind
+        json.dumps(with_fields(message, {"Signature": signature})).encode(),
+        "text/plain; charset=UTF-8",
+        x_amz_sns_message_type=message["Type"],
     )

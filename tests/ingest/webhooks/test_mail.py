@@ -33,10 +33,15 @@ from tests.support.mail_webhooks import (
     TOPIC,
     mailgun,
     postmark,
+    postmark_call,
     request,
     sendgrid,
     ses,
+    ses_call,
+    ses_confirmation,
 )
+from tests.support.samples.payloads import read_payload, with_fields
+from tests.support.samples.registry import SAMPLES
 from tests.support.servers.s3 import ACCESS, BUCKET, S3, SECRET
 
 VENDORS: list[tuple[Callable[[], Webhook], Callable[..., WebhookRequest]]] = [
@@ -143,10 +148,10 @@ async def test_an_account_without_a_secret_refuses_calls(
 
 async def test_a_wrong_setup_keeps_the_mail_and_names_what_to_switch_on() -> None:
     for hook, call, words in (
-        (Mailgun(), mailgun(body_mime=b""), "must end in /mime"),
-        (Postmark(), postmark(RawEmail=""), "Include raw email"),
-        (Sendgrid(), sendgrid(email=b""), "raw, full MIME"),
-        (Ses(), ses(content=""), "action SNS"),
+        (Mailgun(), mailgun(b""), "must end in /mime"),
+        (Postmark(), postmark(b""), "Include raw email"),
+        (Sendgrid(), sendgrid(b""), "raw, full MIME"),
+        (Ses(), ses(b""), "action SNS"),
     ):
         with pytest.raises(Retry, match=words):
             await receive(hook, call)
@@ -155,13 +160,7 @@ async def test_a_wrong_setup_keeps_the_mail_and_names_what_to_switch_on() -> Non
 async def test_a_mail_in_a_bucket_is_read_from_the_bucket_of_the_account_alone(
     s3: S3,
 ) -> None:
-    request = ses(
-        content="",
-        receipt={
-            "recipients": ["destek@ornek.example"],
-            "action": {"type": "S3", "bucketName": BUCKET, "objectKey": "in/k1"},
-        },
-    )
+    request = ses_call(read_payload("ses", "received_in_bucket_notice"))
     with pytest.raises(Retry, match="is not `ses_bucket`"):
         await receive(Ses(), request)
     bucket = BucketSettings(name=BUCKET, endpoint=s3.url, access_key=ACCESS, secret_key=SECRET)
@@ -195,22 +194,14 @@ async def test_a_mail_in_a_bucket_is_read_from_the_bucket_of_the_account_alone(
 
 
 async def test_an_event_without_a_mail_is_ignored_with_its_reason() -> None:
-    assert (await receive(Postmark(), postmark(RecordType="Bounce"))).ignored == ("Bounce",)
-    assert (await receive(Ses(), ses(notificationType="Delivery"))).ignored == ("Delivery",)
+    bounce = postmark_call(read_payload("postmark", "bounce"))
+    assert (await receive(Postmark(), bounce)).ignored == ("Bounce",)
+    delivery = ses_call(read_payload("ses", "delivery_notice"))
+    assert (await receive(Ses(), delivery)).ignored == ("Delivery",)
 
 
 async def test_an_ses_bounce_becomes_a_bounce_of_our_mail() -> None:
-    result = await receive(
-        Ses(),
-        ses(
-            notificationType="Bounce",
-            bounce={
-                "bounceType": "Permanent",
-                "bouncedRecipients": [{"emailAddress": "yok@x.example"}],
-            },
-            mail={"messageId": "1", "commonHeaders": {"messageId": "<m1@ornek.example>"}},
-        ),
-    )
+    result = await receive(Ses(), ses_call(read_payload("ses", "bounce_notice")))
     (raw,) = result.deliveries
     delivery = Delivery(raw=raw, account="a", received_at=NOW)
     message = Email().parse(delivery, Context(brand="default", settings=Account())).message
@@ -234,20 +225,20 @@ async def test_a_mailgun_token_belongs_to_one_mail_at_every_door() -> None:
     memory = CallMemory()
 
     async def ask(
-        hours: float = 0, remembered: CallMemory = memory, **more: bytes
+        hours: float = 0, remembered: CallMemory = memory, mail: bytes = MAIL
     ) -> WebhookResult:
         tools = WebhookContext(
             now=NOW + timedelta(hours=hours), fetch=CertificateServer(), memory=remembered
         )
         # A new webhook, as after a restart or at another door.
-        return await Mailgun().receive(mailgun(**more), ACCOUNT, tools)
+        return await Mailgun().receive(mailgun(mail), ACCOUNT, tools)
 
     assert (await ask()).deliveries
     assert (await ask(8)).deliveries, "the doors know the first try of a retry"
-    other = {"body_mime": MAIL.replace(b"1@x", b"2@x")}
+    other = MAIL.replace(b"1@x", b"2@x")
     for hours in (0, 8):
         with pytest.raises(Rejected, match="another mail"):
-            await ask(hours, **other)
+            await ask(hours, mail=other)
     with pytest.raises(Rejected) as error:
         await ask(0.3, CallMemory())
     assert error.value.code == "signature.stale"
@@ -261,9 +252,10 @@ async def test_a_mailgun_token_belongs_to_one_mail_at_every_door() -> None:
 @pytest.mark.parametrize("version", ["1", "2"])
 async def test_a_subscription_to_our_topic_is_confirmed(version: str) -> None:
     server = CertificateServer()
-    result = await receive(Ses(), ses("SubscriptionConfirmation", version), fetch=server)
+    result = await receive(Ses(), ses_confirmation(version), fetch=server)
     assert result.ignored == ("subscribed",)
-    assert server.fetched[-1].endswith("Action=ConfirmSubscription")
+    confirmation = read_payload("ses", "subscription_confirmation")
+    assert server.fetched[-1] == confirmation["SubscribeURL"]
 
 
 @pytest.mark.parametrize(
@@ -280,7 +272,7 @@ async def test_a_subscription_to_our_topic_is_confirmed(version: str) -> None:
 )
 async def test_a_certificate_is_fetched_from_amazon_alone(url: str) -> None:
     good = ses()
-    message = json.loads(good.body) | {"SigningCertURL": url}
+    message = with_fields(json.loads(good.body), {"SigningCertURL": url})
     server = CertificateServer()
     with pytest.raises(Rejected):
         await receive(Ses(), replace(good, body=json.dumps(message).encode()), fetch=server)
@@ -289,12 +281,11 @@ async def test_a_certificate_is_fetched_from_amazon_alone(url: str) -> None:
 
 async def test_a_large_mail_of_any_bytes_comes_through_a_form_unchanged() -> None:
     raw = b"From: a@x.example\r\nMessage-ID: <big@x>\r\n\r\n" + bytes(range(256)) * 8000
-    for call in (mailgun(body_mime=raw), sendgrid(email=raw)):
-        hook: Webhook = (
-            Mailgun()
-            if b"body-mime" in call.body[:4000] or b"token" in call.body[:200]
-            else Sendgrid()
-        )
+    calls: list[tuple[Webhook, WebhookRequest]] = [
+        (Mailgun(), mailgun(raw)),
+        (Sendgrid(), sendgrid(raw)),
+    ]
+    for hook, call in calls:
         (mail,) = (await receive(hook, call)).deliveries
         assert mail.endswith(raw)
 
@@ -312,7 +303,8 @@ async def test_a_large_mail_of_any_bytes_comes_through_a_form_unchanged() -> Non
     ),
 )
 async def test_no_body_makes_a_form_or_a_webhook_fail(body: bytes, kind: str) -> None:
-    call = request(body, kind, authorization="Basic c2FudHJhbDptYXJr")
+    headers = SAMPLES["postmark"].call.headers
+    call = request(body, kind, authorization=headers["authorization"])
     for work in (
         lambda: read_fields(call),
         lambda: read_fields(
