@@ -1,5 +1,8 @@
 """Callbacks of recognisers prove themselves by Twilio's signature or by a word in a header."""
 
+import json
+from urllib.parse import parse_qsl
+
 import pytest
 
 from ingest.channels.phone.account import Account
@@ -7,13 +10,14 @@ from ingest.vendors.transcription_apis import TwilioVoice
 from ingest.webhook import WebhookContext, WebhookRequest
 from ingest.webhooks.calls import Calls
 from schemas.errors import Rejected
-from tests.support.samples.registry import SAMPLED_AT
+from tests.support.phone_calls import read_transcript
+from tests.support.samples.registry import FOLDER, SAMPLED_AT
 from tests.support.vendor_calls import twilio_signature
 
 URL = "https://door.example/v1/hooks/calls/main"
 TWILIO = Account(twilio=TwilioVoice(auth_token="tw-token", url=URL))
-TWILIO_BODY = b"transcript_sid=GT1"
-BODY = b'{"results": {}}'
+TWILIO_BODY = (FOLDER / "calls" / "transcript_available.form").read_bytes()
+DEEPGRAM_BODY = json.dumps(read_transcript("deepgram")).encode()
 
 
 async def _receive(headers: dict[str, str], account: Account, body: bytes) -> tuple[bytes, ...]:
@@ -35,7 +39,8 @@ def _twilio_headers(signature: str) -> dict[str, str]:
 
 
 async def test_twilio_proves_its_callback_by_its_own_signature() -> None:
-    signature = twilio_signature(URL, {"transcript_sid": "GT1"}, b"tw-token")
+    form = dict(parse_qsl(TWILIO_BODY.decode()))
+    signature = twilio_signature(URL, form, b"tw-token")
     assert await _receive(_twilio_headers(signature), TWILIO, TWILIO_BODY) == (TWILIO_BODY,)
 
 
@@ -54,7 +59,7 @@ def test_the_setup_names_the_address_for_twilio() -> None:
     [("dg-token", "s"), ("authorization", "Bearer s"), ("x-webhook-secret", "s")],
 )
 async def test_the_usual_headers_carry_the_word(header: str, value: str) -> None:
-    assert await _receive({header: value}, Account(secret="s"), BODY) == (BODY,)
+    assert await _receive({header: value}, Account(secret="s"), DEEPGRAM_BODY) == (DEEPGRAM_BODY,)
 
 
 @pytest.mark.parametrize(
@@ -67,5 +72,5 @@ async def test_the_usual_headers_carry_the_word(header: str, value: str) -> None
 )
 async def test_only_the_configured_header_counts(headers: dict[str, str], code: str) -> None:
     with pytest.raises(Rejected) as error:
-        await _receive(headers, Account(secret="s", secret_header="X-Own"), BODY)
+        await _receive(headers, Account(secret="s", secret_header="X-Own"), DEEPGRAM_BODY)
     assert error.value.code == code
