@@ -3,26 +3,26 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ingest.channel import Context, Delivery
 from ingest.channels.phone import Phone
 from ingest.channels.phone.account import Account
 from schemas.message import Message
+from tests.support.json_body import JsonBody
 
 CALL_ACCEPTED_AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 _FOLDER = Path(__file__).parent / "transcripts"
 TRANSCRIPT_NAMES = sorted(path.stem for path in _FOLDER.glob("*.json"))
 
 
-def read_transcript(name: str) -> dict[str, Any]:
+def read_transcript(name: str) -> JsonBody:
     """Return the transcript of a vendor; the agent says "Buyurun", the customer "Kargom gelmedi"."""
-    document: dict[str, Any] = json.loads((_FOLDER / f"{name}.json").read_bytes())
+    document: JsonBody = json.loads((_FOLDER / f"{name}.json").read_bytes())
     return document
 
 
 def parse_call(
-    transcript: bytes | str | dict[str, Any] | list[Any],
+    transcript: bytes | str | JsonBody | list[JsonBody],
     file_name: str | None = None,
     settings: Account | None = None,
 ) -> Message:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -26,7 +25,7 @@ OAUTH: JsonBody = {"client_id": "c", "client_secret": "s", "refresh_token": "r"}
 """Settings of an account whose owner granted the access."""
 
 
-def parse_item(name: str, item: object, **settings: Any) -> Message:
+def parse_item(name: str, item: object, **settings: object) -> Message:
     """Return the message of an item, given as bytes or as the value of its JSON."""
     channel = CHANNELS[name]
     raw = item if isinstance(item, bytes) else json.dumps(item).encode()
@@ -36,7 +35,7 @@ def parse_item(name: str, item: object, **settings: Any) -> Message:
 
 
 async def read_all(
-    name: str, vendor: Vendor, state: dict[str, str] | None = None, **settings: Any
+    name: str, vendor: Vendor, state: dict[str, str] | None = None, **settings: object
 ) -> tuple[list[Message], Retry]:
     """Run a source until its vendor fails; return its messages and the failure."""
     deliveries, error = await read_deliveries(name, vendor, state, **settings)
@@ -44,7 +43,7 @@ async def read_all(
 
 
 async def read_deliveries(
-    name: str, vendor: Vendor, state: dict[str, str] | None = None, **settings: Any
+    name: str, vendor: Vendor, state: dict[str, str] | None = None, **settings: object
 ) -> tuple[list[Delivery], Retry]:
     """Run a source until its vendor fails; return its deliveries and the failure.
 

@@ -1,26 +1,20 @@
 """A polled source: what it remembers, and when it asks again."""
 
-import json
-
 from ingest.sources.polling import PolledItem, build_item
 from tests.support.polled import EC_KEY, read_all
-from tests.support.samples.registry import SAMPLED_AT, SAMPLES, SECRET_WORD
+from tests.support.samples.payloads import read_payload, with_fields, without_fields
+from tests.support.samples.registry import SAMPLED_AT, SAMPLES
 from tests.support.servers.vendor import Vendor
 
+PATH = "/v1/apps/9/customerReviews"
+PAGE = without_fields(read_payload("app_store", "reviews_page"), "links.next")
+REVIEW = SAMPLES["app_store"].document
 ACCOUNT = {"app": "9", "issuer": "i", "key_id": "k", "private_key": EC_KEY}
 
 
 async def test_a_source_remembers_its_items_over_a_restart(vendor: Vendor) -> None:
-    review = SAMPLES["app_store"].document
-    changed = json.loads(json.dumps(review).replace(SECRET_WORD, "yeni"))
-    vendor.says(
-        "/v1/apps/9/customerReviews",
-        {"data": [review]},
-        b"down",
-        {"data": [review]},
-        {"data": [changed]},
-        b"down",
-    )
+    changed = with_fields(PAGE, {"data.0.attributes.body": "Çok iyi"})
+    vendor.says(PATH, PAGE, b"down", PAGE, changed, b"down")
     state: dict[str, str] = {}
     first, _ = await read_all("app_store", vendor, state, **ACCOUNT)
     second, _ = await read_all("app_store", vendor, state, **ACCOUNT)
@@ -31,26 +25,22 @@ async def test_a_source_remembers_its_items_over_a_restart(vendor: Vendor) -> No
 
 
 async def test_items_from_before_the_first_pass_are_no_new_work(vendor: Vendor) -> None:
-    review = SAMPLES["app_store"].document
-    path = "/v1/apps/9/customerReviews"
-    old, older = (
-        {
-            **review,
-            "id": n,
-            "attributes": review["attributes"] | {"createdDate": "2026-01-01T12:00:00Z"},
-        }
-        for n in ("o1", "o2")
+    created_before = {"attributes.createdDate": "2026-01-01T12:00:00Z"}
+    old, older = (with_fields(REVIEW, created_before | {"id": n}) for n in ("o1", "o2"))
+    first_page = with_fields(
+        PAGE, {"data": [REVIEW, old], "links.next": f"{vendor.url}{PATH}?cursor=2"}
     )
-    page = {"data": [review, old], "links": {"next": f"{vendor.url}{path}?cursor=2"}}
-    vendor.says(path, page, b"down", page, {"data": [older]})
-    vendor.says(path, {"data": [json.loads(json.dumps(old).replace(SECRET_WORD, "yeni"))]}, b"down")
+    last_page = with_fields(PAGE, {"data": [older]})
+    changed = with_fields(old, {"attributes.body": "Çok iyi"})
+    vendor.says(PATH, first_page, b"down", first_page, last_page)
+    vendor.says(PATH, with_fields(PAGE, {"data": [changed]}), b"down")
     state: dict[str, str] = {}
     broken_off, _ = await read_all("app_store", vendor, state, **ACCOUNT)
     assert [m.native_id for m in broken_off] == ["r1"]
     first_pass, _ = await read_all("app_store", vendor, state, **ACCOUNT)
-    again, changed = first_pass
+    again, later = first_pass
     assert again.id == broken_off[0].id
-    assert (changed.native_id, changed.event) == ("o1", None), "new words are work as any new ones"
+    assert (later.native_id, later.event) == ("o1", None), "new words are work as any new ones"
 
 
 async def test_a_vendors_headers_say_when_a_source_asks_again(vendor: Vendor) -> None:
