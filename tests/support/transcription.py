@@ -9,21 +9,13 @@ from ingest.intake.media import fetch_content
 from ingest.vendors.transcription_apis import AssemblyAI, TwilioVoice
 from runtime.http.public_client import PublicClient
 from schemas.message import Message
-from tests.support.samples.registry import SAMPLED_AT
+from tests.support.samples.payloads import read_payload
+from tests.support.samples.registry import FOLDER, SAMPLED_AT
 from tests.support.servers.vendor import Vendor
 
-ASSEMBLYAI_NOTICE = b'{"transcript_id":"t-1","status":"completed"}'
-TWILIO_NOTICE = b'{"account_sid":"AC1","transcript_sid":"GT1","customer_key":"CA1","event_type":"voice_intelligence_transcript_available"}'
-TRANSCRIPT = {
-    "id": "t-1",
-    "status": "completed",
-    "audio_duration": 4,
-    "text": "Buyurun Kargom gelmedi",
-    "utterances": [
-        {"text": "Buyurun", "start": 0, "end": 900, "speaker": "Agent"},
-        {"text": "Kargom gelmedi", "start": 1000, "end": 4000, "speaker": "Customer"},
-    ],
-}
+ASSEMBLYAI_NOTICE = (FOLDER / "calls" / "assemblyai_notice.json").read_bytes()
+TWILIO_NOTICE = (FOLDER / "calls" / "twilio_notice.json").read_bytes()
+TRANSCRIPT = read_payload("calls", "assemblyai_transcript")
 """AssemblyAI's transcript of the call that ASSEMBLYAI_NOTICE announces."""
 
 

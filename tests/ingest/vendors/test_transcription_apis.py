@@ -14,7 +14,8 @@ from ingest.vendors.transcription_apis import AssemblyAI, TwilioVoice, find_refe
 from runtime.http.public_client import PublicClient
 from schemas.errors import Rejected, Retry
 from tests.support.json_body import JsonBody
-from tests.support.samples.registry import SAMPLED_AT
+from tests.support.samples.payloads import read_payload, with_fields
+from tests.support.samples.registry import FOLDER, SAMPLED_AT
 from tests.support.servers.vendor import Vendor
 from tests.support.transcription import (
     ASSEMBLYAI_NOTICE,
@@ -23,6 +24,9 @@ from tests.support.transcription import (
     phone_account,
     resolve,
 )
+
+TWILIO_TRANSCRIPT = read_payload("calls", "twilio_transcript")
+SENTENCES_PAGE = read_payload("calls", "twilio_sentences_page")
 
 
 async def test_a_notice_of_assemblyai_leads_to_its_transcript(
@@ -37,42 +41,13 @@ async def test_a_notice_of_assemblyai_leads_to_its_transcript(
 async def test_all_pages_of_twilios_sentences_are_one_call(
     vendor: Vendor, web: PublicClient
 ) -> None:
-    vendor.says(
-        "/v2/Transcripts/GT1",
-        {"sid": "GT1", "status": "queued"},
-        {
-            "sid": "GT1",
-            "status": "completed",
-            "customer_key": "CA1",
-            "duration": 7,
-            "channel": {
-                "participants": [
-                    {"channel_participant": 1, "role": "Customer"},
-                    {"channel_participant": 2, "role": "Agent"},
-                ]
-            },
-        },
-    )
+    queued = with_fields(TWILIO_TRANSCRIPT, {"status": "queued"})
+    vendor.says("/v2/Transcripts/GT1", queued, TWILIO_TRANSCRIPT)
     following = f"{vendor.url}/v2/Transcripts/GT1/Sentences?PageSize=1000&Page=1"
     vendor.says(
         "/v2/Transcripts/GT1/Sentences",
-        {
-            "sentences": [
-                {
-                    "media_channel": 1,
-                    "start_time": "0.5",
-                    "end_time": 2,
-                    "transcript": "Faturam yanlış",
-                }
-            ],
-            "meta": {"next_page_url": following},
-        },
-        {
-            "sentences": [
-                {"media_channel": 2, "start_time": 3, "end_time": 4, "transcript": "Bakıyorum"}
-            ],
-            "meta": {"next_page_url": None},
-        },
+        with_fields(SENTENCES_PAGE, {"meta.next_page_url": following}),
+        read_payload("calls", "twilio_sentences_last_page"),
     )
     with pytest.raises(Retry, match="queued"):
         await resolve(TWILIO_NOTICE, phone_account(vendor), web)
@@ -93,10 +68,10 @@ async def test_a_next_page_elsewhere_gets_neither_a_visit_nor_the_token(
 ) -> None:
     other = Vendor().start()
     try:
-        vendor.says("/v2/Transcripts/GT1", {"status": "completed"})
+        vendor.says("/v2/Transcripts/GT1", TWILIO_TRANSCRIPT)
         vendor.says(
             "/v2/Transcripts/GT1/Sentences",
-            {"sentences": [], "meta": {"next_page_url": f"{other.url}/x"}},
+            with_fields(SENTENCES_PAGE, {"meta.next_page_url": f"{other.url}/x"}),
         )
         with pytest.raises(Rejected, match="not at Twilio"):
             await resolve(TWILIO_NOTICE, phone_account(vendor), web)
@@ -108,7 +83,7 @@ async def test_a_next_page_elsewhere_gets_neither_a_visit_nor_the_token(
 @pytest.mark.parametrize(
     ("answer", "status", "error"),
     [
-        ({"status": "failed"}, 200, "call.failed"),
+        (with_fields(TWILIO_TRANSCRIPT, {"status": "failed"}), 200, "call.failed"),
         ({}, 404, "media.gone"),
         ({}, 401, "media.gone"),
         (b"<html>", 200, None),
@@ -138,7 +113,8 @@ def test_a_notice_counts_only_with_the_key_of_its_service() -> None:
     full = Account(assemblyai=AssemblyAI(key="k"), twilio=TwilioVoice(auth_token="t"))
     assert find_reference(ASSEMBLYAI_NOTICE, full) == "assemblyai:t-1"
     assert find_reference(TWILIO_NOTICE, full) == "twilio:GT1"
-    assert find_reference(b"account_sid=AC1&transcript_sid=GT1", full) == "twilio:GT1"
+    form = (FOLDER / "calls" / "twilio_notice.form").read_bytes()
+    assert find_reference(form, full) == "twilio:GT1"
     for raw in (ASSEMBLYAI_NOTICE, TWILIO_NOTICE):
         assert find_reference(raw, Account()) == ""
         with pytest.raises(Rejected) as error:

@@ -16,7 +16,7 @@ from tests.support.vendor_calls import twilio_signature
 
 URL = "https://door.example/v1/hooks/calls/main"
 TWILIO = Account(twilio=TwilioVoice(auth_token="tw-token", url=URL))
-TWILIO_BODY = (FOLDER / "calls" / "transcript_available.form").read_bytes()
+TWILIO_BODY = (FOLDER / "calls" / "twilio_notice.form").read_bytes()
 DEEPGRAM_BODY = json.dumps(read_transcript("deepgram")).encode()
 
 
