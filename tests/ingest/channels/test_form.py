@@ -1,6 +1,7 @@
 """The contact form: the message of a form, its flaws, and the signs of a machine."""
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -8,35 +9,33 @@ from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.form import Account, Form, find_doubt, make_stamp, read_form, seconds_to_wait
 from ingest.door.public_pages import FormPage, form_page
 from schemas.errors import Rejected
+from tests.support.samples.registry import SAMPLED_AT, SAMPLES
 
-NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+NOW = SAMPLED_AT
 KEY = b"k"
 STAMP = make_stamp(KEY, "a", NOW - timedelta(minutes=1))
 CONFIRMED = make_stamp(KEY, "a", NOW - timedelta(minutes=1), confirmed=True)
-FIELDS = {
-    "stamp": STAMP,
-    "website": "",
-    "name": "Ayşe",
-    "email": "Ayse@ornek.example",
-    "phone": "",
-    "subject": "Fatura",
-    "text": "Faturam yanlış\r\ngeldi",
-}
+FORM_END = b"--B--\r\n"
 
 
 def encode_form(files: tuple[tuple[str, bytes], ...] = (), **fields: str) -> bytes:
-    """Return a sent form with these files and fields; FIELDS has the other fields."""
-    parts = [
-        f'--B\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in (FIELDS | fields).items()
-    ]
-    for filename, data in files:
-        head = (
-            f'--B\r\nContent-Disposition: form-data; name="files"; filename="{filename}"\r\n'
-            "Content-Type: application/octet-stream\r\n\r\n"
-        )
-        parts.append(head.encode() + data + b"\r\n")
-    return b"multipart/form-data; boundary=B\n" + b"".join(parts) + b"--B--\r\n"
+    """Return the sample's form with these files and fields, and with a stamp that counts."""
+    form = SAMPLES["form"].payload
+    for name, value in ({"stamp": STAMP} | fields).items():
+        field = re.compile(rb'(name="%s"\r\n\r\n).*?(?=\r\n--B)' % name.encode(), re.DOTALL)
+        match = field.search(form)
+        assert match, f"the form has no field {name}"
+        form = form[: match.end(1)] + value.encode() + form[match.end() :]
+    parts = b"".join(_file_part(filename, data) for filename, data in files)
+    return form.removesuffix(FORM_END) + parts + FORM_END
+
+
+def _file_part(filename: str, data: bytes) -> bytes:
+    head = (
+        f'--B\r\nContent-Disposition: form-data; name="files"; filename="{filename}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    )
+    return head.encode() + data + b"\r\n"
 
 
 def _parse(raw: bytes) -> Parsed:
@@ -45,7 +44,10 @@ def _parse(raw: bytes) -> Parsed:
 
 
 def test_a_form_gives_its_text_and_its_person() -> None:
-    message = _parse(encode_form(phone="0532 111 22 33")).message
+    form = encode_form(
+        email="Ayse@ornek.example", phone="0532 111 22 33", text="Faturam yanlış\r\ngeldi"
+    )
+    message = _parse(form).message
     assert message.text == "Faturam yanlış\ngeldi"
     assert (message.subject, message.kind) == ("Fatura", "form")
     handles = [handle.value for handle in message.sender.handles]
