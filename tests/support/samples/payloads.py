@@ -3,15 +3,27 @@
 import copy
 import json
 from collections.abc import Mapping
+from urllib.parse import parse_qsl
 
 from tests.support.json_body import JsonBody
 from tests.support.samples.registry import FOLDER
 
 
+def read_file(channel: str, file_name: str) -> bytes:
+    """Return the bytes of a file in a channel's folder."""
+    return (FOLDER / channel / file_name).read_bytes()
+
+
 def read_payload(channel: str, name: str) -> JsonBody:
     """Return the JSON of the file NAME.json in a channel's folder."""
-    payload: JsonBody = json.loads((FOLDER / channel / f"{name}.json").read_bytes())
+    payload: JsonBody = json.loads(read_file(channel, f"{name}.json"))
     return payload
+
+
+def read_form_payload(channel: str, name: str) -> dict[str, str]:
+    """Return the fields of the file NAME.form in a channel's folder, as a vendor posts them."""
+    form = read_file(channel, f"{name}.form")
+    return dict(parse_qsl(form.decode("ascii"), keep_blank_values=True, strict_parsing=True))
 
 
 def with_fields(payload: JsonBody, fields: Mapping[str, object]) -> JsonBody:
