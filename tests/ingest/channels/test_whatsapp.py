@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
 
 import pytest
 
@@ -15,93 +14,53 @@ from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
 from runtime.http.public_client import PublicClient
 from schemas.base import message_id
 from schemas.errors import Rejected
-from tests.support.samples.registry import SAMPLES
+from tests.support.json_body import JsonBody
+from tests.support.samples.payloads import read_payload, with_fields, without_fields
+from tests.support.samples.registry import SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
-from tests.support.vendor_calls import whatsapp_body, whatsapp_call, whatsapp_message
+from tests.support.vendor_calls import whatsapp_call
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
-STAMP = str(int(NOW.timestamp()))
 ACCOUNT = Account(
     app_secret="sir-meta", verify_token="dogrula", token="EAA", api="https://x.example"
 )
 USER = "TR.13491208655302741918"
+TEXT = read_payload("whatsapp", "text")
+VALUE = "entry.0.changes.0.value"
+MESSAGE = f"{VALUE}.messages.0"
 
 
-def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Parsed:
-    (archived,) = Whatsapp().take(raw).deliveries
+def _take(call: JsonBody) -> WebhookResult:
+    return Whatsapp().take(json.dumps(call).encode())
+
+
+def _parsed(call: JsonBody) -> Parsed:
+    (archived,) = _take(call).deliveries
     delivery = Delivery(raw=archived, account="a", received_at=NOW)
-    return Whatsapp().parse(delivery, Context(brand="default", settings=settings))
+    return Whatsapp().parse(delivery, Context(brand="default", settings=ACCOUNT))
+
+
+CONTACTS = """Ali, Su Ltd, ali@ornek.example, Gül Sok. 5 35000 İzmir, https://su.example
+Eda, +90 6, +90 7"""
 
 
 @pytest.mark.parametrize(
-    ("kind", "more", "text", "full_text"),
+    ("name", "text", "full_text"),
     [
-        ("text", {"text": {"body": "Kargom gelmedi"}}, "Kargom gelmedi", "Kargom gelmedi"),
-        ("button", {"button": {"payload": "p", "text": "Evet"}}, "Evet", "Evet"),
-        (
-            "interactive",
-            {"interactive": {"type": "button_reply", "button_reply": {"id": "1", "title": "İade"}}},
-            "İade",
-            "İade",
-        ),
-        (
-            "interactive",
-            {
-                "interactive": {
-                    "type": "list_reply",
-                    "list_reply": {"id": "1", "title": "İade", "description": "Ürün kırık"},
-                }
-            },
-            "İade\nÜrün kırık",
-            "İade\nÜrün kırık",
-        ),
-        ("image", {"image": {"id": "9", "caption": "kırık"}}, "kırık", "kırık"),
-        (
-            "location",
-            {"location": {"latitude": 41.0, "longitude": 29, "name": "Ev", "address": "Kadıköy"}},
-            "Ev, Kadıköy",
-            "Ev, Kadıköy (41.0,29)",
-        ),
-        (
-            "contacts",
-            {"contacts": [{"name": {"formatted_name": "Ali"}, "phones": [{"phone": "+90 5"}]}]},
-            "Ali, +90 5",
-            "Ali, +90 5",
-        ),
-        (
-            "contacts",
-            {
-                "contacts": [
-                    {
-                        "name": {"formatted_name": "Ali"},
-                        "emails": [{"email": "ali@ornek.example"}],
-                        "org": {"company": "Su Ltd"},
-                        "addresses": [{"street": "Gül Sok. 5", "zip": 35000, "city": "İzmir"}],
-                        "urls": [{"url": "https://su.example"}],
-                    },
-                    {
-                        "name": {"formatted_name": "Eda"},
-                        "org": None,
-                        "phones": [{"phone": "+90 6"}, {"phone": "+90 7"}],
-                    },
-                ]
-            },
-            "Ali, Su Ltd, ali@ornek.example, Gül Sok. 5 35000 İzmir, https://su.example\nEda, +90 6, +90 7",
-            "Ali, Su Ltd, ali@ornek.example, Gül Sok. 5 35000 İzmir, https://su.example\nEda, +90 6, +90 7",
-        ),
-        (
-            "unsupported",
-            {"errors": [{"code": 131051, "title": "Message type unknown"}]},
-            "",
-            "[Message type unknown]",
-        ),
-        ("sticker", {"sticker": {"id": "9", "mime_type": "image/webp"}}, "", ""),
+        ("text", WORDS, WORDS),
+        ("template_button", "Evet", "Evet"),
+        ("button_reply", "İade", "İade"),
+        ("list_reply", "İade\nÜrün kırık", "İade\nÜrün kırık"),
+        ("image_with_caption", "kırık", "kırık"),
+        ("location", "Ev, Kadıköy", "Ev, Kadıköy (41.0,29)"),
+        ("contact", "Ali, +90 5", "Ali, +90 5"),
+        ("contacts", CONTACTS, CONTACTS),
+        ("unsupported", "", "[Message type unknown]"),
+        ("sticker", "", ""),
     ],
 )
-def test_each_type_gives_the_customers_text(
-    kind: str, more: dict[str, Any], text: str, full_text: str
-) -> None:
-    message = _parsed(whatsapp_body(whatsapp_message(kind, **more))).message
+def test_each_type_gives_the_customers_text(name: str, text: str, full_text: str) -> None:
+    message = _parsed(read_payload("whatsapp", name)).message
     assert (message.text, message.full_text) == (text, full_text)
     assert message.sent_at == NOW
     assert message.sender.name == "Ayşe"
@@ -109,50 +68,38 @@ def test_each_type_gives_the_customers_text(
     assert message.reply_to == "77/905321112233"
     assert message.answering is not None
     assert message.answering.until == NOW + timedelta(hours=24)
-    assert (not text and kind != "sticker") == ("content.unsupported" in message.repaired)
+    assert (name == "unsupported") == ("content.unsupported" in message.repaired)
 
 
 def test_a_person_is_the_same_with_and_without_a_number() -> None:
-    text = {"text": {"body": "a"}}
-    full = _parsed(whatsapp_body(whatsapp_message(**text)))
-    bare = {"profile": {"username": "ayse"}, "user_id": USER}
-    without = [
-        _parsed(
-            whatsapp_body(
-                whatsapp_message(**text) | {"from": value, "from_user_id": USER}, contact=bare | wa
-            )
-        ).message
-        for value, wa in (("", {}), (USER, {"wa_id": USER}), ("", {"wa_id": ""}))
+    full = _parsed(TEXT)
+    absent = read_payload("whatsapp", "username_without_number")
+    without = [absent] + [
+        with_fields(absent, {f"{MESSAGE}.from": value, f"{VALUE}.contacts.0.wa_id": value})
+        for value in (USER, "")
     ]
-    assert {m.conversation for m in without} == {full.message.conversation}
-    for message in without:
+    messages = [_parsed(call).message for call in without]
+    assert {m.conversation for m in messages} == {full.message.conversation}
+    for message in messages:
         assert [h.value for h in message.sender.handles] == [f"whatsapp:{USER}"]
         assert message.reply_to == f"77/{USER}"
         assert message.sender.name == "ayse"
+    unknown = without_fields(absent, f"{MESSAGE}.from_user_id", f"{VALUE}.contacts.0.user_id")
     with pytest.raises(Rejected, match="without a sender"):
-        _parsed(whatsapp_body(whatsapp_message(**text) | {"from": ""}, contact={"profile": {}}))
+        _parsed(unknown)
 
 
 def test_a_contact_of_another_person_gives_no_name() -> None:
-    body = json.loads(
-        whatsapp_body(whatsapp_message(text={"body": "a"}) | {"from": "5215511112222"})
-    )
-    value = body["entry"][0]["changes"][0]["value"]
-    value["contacts"] = [{"profile": {"name": "Başka"}, "wa_id": "1"}, {"wa_id": "2"}]
-    message = _parsed(json.dumps(body).encode()).message
+    contacts = [{"profile": {"name": "Başka"}, "wa_id": "1"}, {"wa_id": "2"}]
+    fields = {f"{MESSAGE}.from": "5215511112222", f"{VALUE}.contacts": contacts}
+    message = _parsed(with_fields(TEXT, fields)).message
     assert (message.sender.name, message.sender.handle("phone")) == ("", "+5215511112222")
 
 
 def test_a_cart_and_an_advertisement_are_in_the_full_text() -> None:
-    line = {"product_retailer_id": "HAMBURGER", "quantity": 3, "item_price": 30, "currency": "TRY"}
-    cart = _parsed(
-        whatsapp_body(whatsapp_message("order", order={"text": "acele", "product_items": [line]}))
-    ).message
+    cart = _parsed(read_payload("whatsapp", "order")).message
     assert cart.full_text == "acele\n3 × HAMBURGER 30 TRY"
-    advert = {"headline": "Yaz indirimi", "source_url": "https://fb.me/1"}
-    referred = _parsed(
-        whatsapp_body(whatsapp_message(text={"body": "fiyat?"}, referral=advert))
-    ).message
+    referred = _parsed(read_payload("whatsapp", "text_after_advertisement")).message
     assert (referred.text, referred.full_text) == (
         "fiyat?",
         "fiyat?\n[Yaz indirimi https://fb.me/1]",
@@ -160,104 +107,61 @@ def test_a_cart_and_an_advertisement_are_in_the_full_text() -> None:
 
 
 def test_strangers_and_groups_have_conversations_of_their_own() -> None:
-    text = {"text": {"body": "a"}}
-    first = _parsed(whatsapp_body(whatsapp_message(**text))).message
-    other = {"wa_id": "905329998877", "user_id": "TR.2"}
-    second = _parsed(
-        whatsapp_body(whatsapp_message(**text) | {"from": "905329998877"}, contact=other)
-    ).message
-    group = _parsed(whatsapp_body(whatsapp_message(**text, group_id="g1"))).message
+    contact = {"wa_id": "905329998877", "user_id": "TR.2"}
+    fields = {f"{MESSAGE}.from": "905329998877", f"{VALUE}.contacts": [contact]}
+    first, second = _parsed(TEXT).message, _parsed(with_fields(TEXT, fields)).message
+    group = _parsed(read_payload("whatsapp", "group_text")).message
     assert len({first.conversation, second.conversation, group.conversation}) == 3
     assert group.reply_to == "77/group:g1"
 
 
+WITH_CAPTION = {f"{MESSAGE}.edit.message": {"type": "image", "image": {"caption": "alt"}}}
+
+
 @pytest.mark.parametrize(
-    ("kind", "more", "event", "text"),
+    ("call", "event", "text"),
     [
-        ("reaction", {"reaction": {"message_id": "wamid.0", "emoji": "👍"}}, "reaction", "👍"),
-        ("reaction", {"reaction": {"message_id": "wamid.0"}}, "reaction", ""),
+        (read_payload("whatsapp", "reaction"), "reaction", "👍"),
         (
-            "edit",
-            {
-                "edit": {
-                    "original_message_id": "wamid.0",
-                    "message": {"type": "text", "text": {"body": "yeni"}},
-                }
-            },
-            "edited",
-            "yeni",
+            without_fields(read_payload("whatsapp", "reaction"), f"{MESSAGE}.reaction.emoji"),
+            "reaction",
+            "",
         ),
-        (
-            "edit",
-            {"edit": {"original_message_id": "wamid.0", "message": {"image": {"caption": "alt"}}}},
-            "edited",
-            "alt",
-        ),
-        ("revoke", {"revoke": {"original_message_id": "wamid.0"}}, "deleted", ""),
+        (read_payload("whatsapp", "edit"), "edited", "yeni"),
+        (with_fields(read_payload("whatsapp", "edit"), WITH_CAPTION), "edited", "alt"),
+        (read_payload("whatsapp", "revoke"), "deleted", ""),
     ],
 )
 def test_reactions_edits_and_deletions_name_their_message(
-    kind: str, more: dict[str, Any], event: str, text: str
+    call: JsonBody, event: str, text: str
 ) -> None:
-    message = _parsed(whatsapp_body(whatsapp_message(kind, **more))).message
+    message = _parsed(call).message
     assert message.event is not None
     assert (message.event.kind, message.text) == (event, text)
     assert message.event.of == message_id("whatsapp", "whatsapp:a", "wamid.0")
-    assert (
-        message.conversation
-        == _parsed(whatsapp_body(whatsapp_message(text={"body": "a"}))).message.conversation
-    )
+    assert message.conversation == _parsed(TEXT).message.conversation
 
 
 def test_statuses_system_notices_and_other_fields_are_ignored() -> None:
-    statuses = whatsapp_body(statuses=[{"id": "wamid.1", "status": "read"}] * 2)
-    assert Whatsapp().take(statuses) == WebhookResult(ignored=("status", "status"))
-    assert Whatsapp().take(
-        whatsapp_body(whatsapp_message("system", system={"type": "user_changed_number"}))
-    ).ignored == ("system",)
-    other = json.loads(whatsapp_body())
-    other["entry"][0]["changes"] = [
-        {"field": f, "value": {"x": 1}} for f in ("history", "yeni_alan")
-    ]
-    result = Whatsapp().take(json.dumps(other).encode())
+    statuses = read_payload("whatsapp", "statuses")
+    assert _take(statuses) == WebhookResult(ignored=("status", "status"))
+    assert _take(read_payload("whatsapp", "number_changed")).ignored == ("system",)
+    changes = [{"field": field, "value": {"x": 1}} for field in ("history", "yeni_alan")]
+    result = _take(with_fields(TEXT, {"entry.0.changes": changes}))
     assert result == WebhookResult(ignored=("history", "other_field"))
 
 
 def test_nulls_and_a_faulty_change_spoil_no_message() -> None:
-    body = json.loads(
-        whatsapp_body(
-            whatsapp_message(text={"body": "bir"}, context=None, errors=None), statuses=None
-        )
-    )
-    entry = body["entry"][0]
-    entry["changes"] += [{"field": "messages", "value": {"messages": 5}}, None, 7]
-    result = Whatsapp().take(json.dumps(body).encode())
+    paths = (f"{MESSAGE}.context", f"{MESSAGE}.errors", f"{VALUE}.statuses")
+    call = with_fields(TEXT, dict.fromkeys(paths))
+    call["entry"][0]["changes"] += [{"field": "messages", "value": {"messages": 5}}, None, 7]
+    result = _take(call)
     assert len(result.deliveries) == 4, "the message, and three dead letters"
-    delivery = Delivery(raw=result.deliveries[-1], account="a", received_at=NOW)
-    texts = []
-    for raw in result.deliveries:
-        try:
-            parsed = Whatsapp().parse(replace(delivery, raw=raw), Context(brand="b"))
-            texts.append(parsed.message.text)
-        except Rejected as error:
-            texts.append(error.code)
-    assert sorted(texts) == ["bir", *["json.invalid"] * 3]
+    assert sorted(_texts_or_codes(result)) == [WORDS, *["json.invalid"] * 3]
 
 
-def test_an_event_without_its_message_is_refused() -> None:
-    for kind in ("reaction", "edit", "revoke"):
-        with pytest.raises(Rejected, match="without the id of a message"):
-            _parsed(whatsapp_body(whatsapp_message(kind, **{kind: {}})))
-
-
-def test_each_message_of_a_call_is_a_delivery_and_a_faulty_one_spoils_no_other() -> None:
-    result = Whatsapp().take(
-        whatsapp_body(
-            whatsapp_message(text={"body": "bir"}),
-            {"id": 5, "type": []},
-            whatsapp_message(text={"body": "iki"}, id="wamid.2"),
-        )
-    )
+def _texts_or_codes(result: WebhookResult) -> list[str]:
+    """Return the text of each delivery, or the code of its rejection."""
     texts = []
     for raw in result.deliveries:
         delivery = Delivery(raw=raw, account="a", received_at=NOW)
@@ -265,7 +169,23 @@ def test_each_message_of_a_call_is_a_delivery_and_a_faulty_one_spoils_no_other()
             texts.append(Whatsapp().parse(delivery, Context(brand="b")).message.text)
         except Rejected as error:
             texts.append(error.code)
-    assert texts == ["bir", "json.invalid", "iki"]
+    return texts
+
+
+def test_an_event_without_its_message_is_refused() -> None:
+    for kind in ("reaction", "edit", "revoke"):
+        call = with_fields(read_payload("whatsapp", kind), {f"{MESSAGE}.{kind}": {}})
+        with pytest.raises(Rejected, match="without the id of a message"):
+            _parsed(call)
+
+
+def test_each_message_of_a_call_is_a_delivery_and_a_faulty_one_spoils_no_other() -> None:
+    call = with_fields(TEXT, {f"{MESSAGE}.text.body": "bir"})
+    (first,) = call["entry"][0]["changes"][0]["value"]["messages"]
+    second = with_fields(first, {"text.body": "iki", "id": "wamid.2"})
+    messages = [first, {"id": 5, "type": []}, second]
+    result = _take(with_fields(call, {f"{VALUE}.messages": messages}))
+    assert _texts_or_codes(result) == ["bir", "json.invalid", "iki"]
 
 
 async def test_the_challenge_is_answered_with_our_verify_token_only() -> None:
@@ -296,19 +216,7 @@ async def test_the_challenge_is_answered_with_our_verify_token_only() -> None:
 
 
 async def test_a_file_is_fetched_by_its_id_with_the_token(vendor: Vendor) -> None:
-    parsed = _parsed(
-        whatsapp_body(
-            whatsapp_message(
-                "document",
-                document={
-                    "id": "555",
-                    "mime_type": "application/pdf",
-                    "filename": "fatura.pdf",
-                    "sha256": "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=",
-                },
-            )
-        )
-    )
+    parsed = _parsed(read_payload("whatsapp", "document"))
     (attachment,) = parsed.message.attachments
     assert (attachment.name, attachment.sha256) == ("fatura.pdf", sha256(b"test").hexdigest())
     vendor.says("/v25/555", {"url": f"{vendor.url}/datei", "mime_type": "application/pdf"})
