@@ -9,27 +9,21 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.twilio import Account, Twilio
-from ingest.webhook import WebhookContext, WebhookRequest
+from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
 from schemas.errors import Rejected
+from tests.support.samples.payloads import read_form_payload
+from tests.support.samples.registry import WORDS
 from tests.support.vendor_calls import twilio_signature
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 URL = "https://kapi.example/v1/hooks/twilio/a?x=1"
 ACCOUNT = Account(auth_token="sir-twilio", url=URL + "#rc=2")
 CONTEXT = WebhookContext(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
-SMS = {
-    "MessageSid": "SM1",
-    "AccountSid": "AC1",
-    "From": "+905321112233",
-    "To": "+908501112233",
-    "Body": " faturam yanlış ",
-    "NumMedia": "0",
-    "SmsStatus": "received",
-    "Empty": "",
-}
+SMS = read_form_payload("twilio", "sms")
+WHATSAPP = read_form_payload("twilio", "whatsapp")
 
 
-def call(form: dict[str, str], url: str = URL) -> WebhookRequest:
+def build_call(form: dict[str, str], url: str = URL) -> WebhookRequest:
     headers = {
         "content-type": "application/x-www-form-urlencoded",
         "x-twilio-signature": twilio_signature(url, form),
@@ -43,8 +37,12 @@ def call(form: dict[str, str], url: str = URL) -> WebhookRequest:
     )
 
 
+def _take(form: dict[str, str]) -> WebhookResult:
+    return Twilio().take(urlencode(form).encode())
+
+
 def _parsed(form: dict[str, str]) -> Parsed:
-    (delivery,) = Twilio().take(urlencode(form).encode()).deliveries
+    (delivery,) = _take(form).deliveries
     return Twilio().parse(
         Delivery(raw=delivery, account="a", received_at=NOW), Context(brand="d", settings=ACCOUNT)
     )
@@ -60,7 +58,7 @@ async def test_the_example_of_twilios_documentation_is_proven() -> None:
     }
     url = "https://mycompany.com/myapp.php?foo=1&bar=2"
     request = replace(
-        call(form),
+        build_call(form),
         headers={
             "content-type": "application/x-www-form-urlencoded",
             "x-twilio-signature": "RSOYDt4T1cUTdK1PDd93/VVr8B8=",
@@ -72,24 +70,26 @@ async def test_the_example_of_twilios_documentation_is_proven() -> None:
 
 async def test_the_address_is_tried_with_and_without_its_port() -> None:
     for signed in (URL, URL.replace("kapi.example", "kapi.example:443")):
-        assert (await Twilio().receive(call(SMS, signed), ACCOUNT, CONTEXT)).deliveries
-    bare = replace(call(SMS, "https://kapi.example/v1/hooks/twilio/a"), path="/v1/hooks/twilio/a")
+        assert (await Twilio().receive(build_call(SMS, signed), ACCOUNT, CONTEXT)).deliveries
+    bare = replace(
+        build_call(SMS, "https://kapi.example/v1/hooks/twilio/a"), path="/v1/hooks/twilio/a"
+    )
     request = replace(bare, headers={**bare.headers, "host": "kapi.example"})
     assert (await Twilio().receive(request, Account(auth_token="sir-twilio"), CONTEXT)).deliveries
     with pytest.raises(Rejected, match="is `url` as in the console"):
-        await Twilio().receive(call(SMS, "https://baska.example/"), ACCOUNT, CONTEXT)
+        await Twilio().receive(build_call(SMS, "https://baska.example/"), ACCOUNT, CONTEXT)
     # A caller may write any forwarded host: the configured address alone counts behind a proxy.
     behind = {**bare.headers, "host": "10.0.0.5:8400", "x-forwarded-host": "kapi.example"}
     forwarded = replace(bare, headers=behind)
     with pytest.raises(Rejected):
         await Twilio().receive(forwarded, Account(auth_token="sir-twilio"), CONTEXT)
-    more = replace(call(SMS), body=call(SMS).body + b"&Unknown=")
+    more = replace(build_call(SMS), body=build_call(SMS).body + b"&Unknown=")
     with pytest.raises(Rejected):
         await Twilio().receive(more, ACCOUNT, CONTEXT)
 
 
 async def test_an_invalid_host_proves_nothing() -> None:
-    request = call(SMS)
+    request = build_call(SMS)
     request = replace(request, headers=dict(request.headers) | {"host": "["})
     with pytest.raises(Rejected, match="signature.wrong"):
         await Twilio().receive(request, Account(auth_token="sir-twilio"), CONTEXT)
@@ -115,21 +115,13 @@ async def test_json_is_signed_by_its_hash_in_the_address() -> None:
 
 
 async def test_the_response_is_empty_twiml() -> None:
-    result = await Twilio().receive(call(SMS), ACCOUNT, CONTEXT)
+    result = await Twilio().receive(build_call(SMS), ACCOUNT, CONTEXT)
     assert (result.response.body, result.response.content_type) == (b"<Response/>", "text/xml")
-
-
-WHATSAPP = SMS | {
-    "From": "whatsapp:+905321112233",
-    "To": "whatsapp:+908501112233",
-    "ProfileName": "Ayşe",
-    "ExternalUserId": "TR.1",
-}
 
 
 def test_an_sms_has_a_number_and_no_window() -> None:
     sms = _parsed(SMS).message
-    assert (sms.text, sms.native_id) == (" faturam yanlış ", "SM1")
+    assert (sms.text, sms.native_id) == (f" {WORDS} ", "SM1")
     assert sms.sender.handle("phone") == "+905321112233"
     assert sms.reply_to == "+908501112233/+905321112233"
     assert sms.answering is not None
@@ -156,12 +148,12 @@ def test_a_short_number_is_not_a_phone_number() -> None:
 
 
 def test_a_tap_shows_the_buttons_text() -> None:
-    assert _parsed(SMS | {"Body": "", "ButtonText": "Evet"}).message.text == "Evet"
+    assert _parsed(WHATSAPP | {"Body": "", "ButtonText": "Evet"}).message.text == "Evet"
 
 
 async def test_a_call_to_the_fallback_address_has_the_message() -> None:
     fallback = SMS | {"ErrorCode": "11200", "ErrorUrl": "https://kapi.example/"}
-    assert (await Twilio().receive(call(fallback), ACCOUNT, CONTEXT)).deliveries
+    assert (await Twilio().receive(build_call(fallback), ACCOUNT, CONTEXT)).deliveries
 
 
 @pytest.mark.parametrize("url", ["", "https://kapi.example/v1/hooks/twilio/a"])
@@ -178,18 +170,11 @@ async def test_a_get_has_the_message_in_its_address(url: str) -> None:
     settings = Account(auth_token="sir-twilio", url=url)
     (raw,) = (await Twilio().receive(request, settings, CONTEXT)).deliveries
     delivery = Delivery(raw=raw, account="a", received_at=NOW)
-    assert Twilio().parse(delivery, Context(brand="d")).message.text == " faturam yanlış "
+    assert Twilio().parse(delivery, Context(brand="d")).message.text == f" {WORDS} "
 
 
 def test_a_file_has_a_name() -> None:
-    parsed = _parsed(
-        SMS
-        | {
-            "NumMedia": "1",
-            "MediaUrl0": "https://api.twilio.com/m",
-            "MediaContentType0": "image/jpeg",
-        }
-    )
+    parsed = _parsed(read_form_payload("twilio", "mms"))
     assert (parsed.message.attachments[0].name, parsed.media[0].ref) == (
         "media0.jpeg",
         "https://api.twilio.com/m",
@@ -197,5 +182,6 @@ def test_a_file_has_a_name() -> None:
 
 
 def test_a_status_callback_is_ignored() -> None:
-    for status in ({"MessageStatus": "delivered"}, {"SmsStatus": "sent"}):
-        assert Twilio().take(urlencode(SMS | status).encode()).ignored == ("status",)
+    delivered = read_form_payload("twilio", "delivered_status")
+    for form in (delivered, SMS | {"MessageStatus": "delivered"}, SMS | {"SmsStatus": "sent"}):
+        assert _take(form).ignored == ("status",)
