@@ -2,79 +2,70 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.messenger import Messenger
 from ingest.vendors.meta_messaging.account import Account
+from ingest.webhook import WebhookResult
 from schemas.base import message_id
 from schemas.errors import Rejected
+from tests.support.json_body import JsonBody
+from tests.support.samples.payloads import read_payload, with_fields, without_fields
+from tests.support.samples.registry import WORDS
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
-MS = int(NOW.timestamp() * 1000)
 ACCOUNT = Account(app_secret="sir-meta")
 PAGE, PERSON = "900", "31"
+TEXT = read_payload("messenger", "text")
+EVENT = "entry.0.messaging.0"
+COMMENT = read_payload("messenger", "comment")
+CHANGE = "entry.0.changes.0"
+VALUE = f"{CHANGE}.value"
 
 
-def direct(list_name: str = "messaging", **more: Any) -> bytes:
-    item = {"sender": {"id": PERSON}, "recipient": {"id": PAGE}, "timestamp": MS} | more
-    return json.dumps(
-        {"object": "page", "entry": [{"id": PAGE, "time": MS, list_name: [item]}]}
-    ).encode()
+def _take(call: JsonBody) -> WebhookResult:
+    return Messenger().take(json.dumps(call).encode())
 
 
-def change(field: str = "feed", **value: Any) -> bytes:
-    comment = {
-        "item": "comment",
-        "verb": "add",
-        "comment_id": "p_2",
-        "post_id": "p",
-        "parent_id": "p",
-        "from": {"id": "44", "name": "Ali"},
-        "message": "Siparişim gelmedi",
-        "created_time": MS // 1000,
-    } | value
-    entry = {"id": PAGE, "time": MS // 1000, "changes": [{"field": field, "value": comment}]}
-    return json.dumps({"object": "page", "entry": [entry]}).encode()
+def _parsed(call: JsonBody) -> Parsed:
+    return _parse_body(json.dumps(call).encode())
 
 
-def _parsed(raw: bytes) -> Parsed:
-    (archived,) = Messenger().take(raw).deliveries
+def _parse_body(body: bytes) -> Parsed:
+    (archived,) = Messenger().take(body).deliveries
     delivery = Delivery(raw=archived, account="a", received_at=NOW)
     return Messenger().parse(delivery, Context(brand="default", settings=ACCOUNT))
 
 
 def test_a_direct_message_with_a_file_and_a_postback() -> None:
-    picture = {"type": "image", "payload": {"url": "https://cdn.example/a.jpg"}}
-    parsed = _parsed(direct(message={"mid": "m1", "text": "kırık", "attachments": [picture]}))
+    parsed = _parsed(read_payload("messenger", "picture"))
     assert (parsed.message.text, parsed.message.native_id) == ("kırık", "m1")
     assert [m.ref for m in parsed.media] == ["https://cdn.example/a.jpg"]
     assert parsed.message.reply_to == f"{PAGE}/{PERSON}"
     assert parsed.message.sent_at == NOW
     assert parsed.message.answering is not None
     assert parsed.message.answering.until == NOW + timedelta(hours=24)
-    tap = _parsed(direct(postback={"title": "Sipariş", "payload": "P"})).message
+    tap = _parsed(read_payload("messenger", "postback")).message
     assert (tap.text, tap.conversation) == ("Sipariş", parsed.message.conversation)
-    shared = {"type": "fallback", "title": "Ürün", "payload": {"url": "https://magaza.example/1"}}
-    link = _parsed(direct(message={"mid": "m2", "attachments": [shared]})).message
+    link = _parsed(read_payload("messenger", "shared_link")).message
     assert (link.text, link.full_text) == ("", "Ürün https://magaza.example/1")
     assert link.attachments == ()
 
 
 @pytest.mark.parametrize(
-    ("more", "kind", "text"),
+    ("name", "kind", "text"),
     [
-        ({"message_edit": {"mid": "m1", "text": "yeni", "num_edit": 2}}, "edited", "yeni"),
-        ({"message": {"mid": "m1", "is_deleted": True}}, "deleted", ""),
-        ({"reaction": {"mid": "m1", "action": "react", "emoji": "❤"}}, "reaction", "❤"),
+        ("edited_message", "edited", "yeni"),
+        ("deleted_message", "deleted", ""),
+        ("reaction", "reaction", "❤"),
     ],
 )
 def test_edits_withdrawals_and_reactions_name_their_message(
-    more: dict[str, Any], kind: str, text: str
+    name: str, kind: str, text: str
 ) -> None:
-    message = _parsed(direct(**more)).message
+    message = _parsed(read_payload("messenger", name)).message
     assert message.event is not None
     assert (message.event.kind, message.text) == (kind, text)
     assert message.event.of == message_id("messenger", "messenger:a", "m1")
@@ -82,84 +73,90 @@ def test_edits_withdrawals_and_reactions_name_their_message(
 
 
 @pytest.mark.parametrize(
-    ("raw", "reason"),
+    ("call", "reason"),
     [
-        (direct(message={"mid": "m", "text": "a", "is_echo": True, "app_id": 1}), "echo"),
-        (direct(sender={"id": PAGE}, message={"mid": "m", "text": "a"}), "echo"),
-        (direct(read={"watermark": 1}), "receipt"),
-        (direct(delivery={"mids": []}), "receipt"),
-        (direct(optin={}), "optin"),
-        (direct(referral={}), "referral"),
-        (direct(), "other_kind"),
-        (change(item="reaction"), "reaction"),
-        (change(item="share", message=""), "other_kind"),
-        (change(verb="hide"), "other_verb"),
-        (change(**{"from": {"id": PAGE}}), "echo"),
-        (change("ratings"), "other_field"),
+        (read_payload("messenger", "echo"), "echo"),
+        (with_fields(TEXT, {f"{EVENT}.message.is_echo": True}), "echo"),
+        (with_fields(TEXT, {f"{EVENT}.sender.id": PAGE}), "echo"),
+        (read_payload("messenger", "read"), "receipt"),
+        (read_payload("messenger", "delivered"), "receipt"),
+        (read_payload("messenger", "optin"), "optin"),
+        (read_payload("messenger", "referral"), "referral"),
+        (without_fields(TEXT, f"{EVENT}.message"), "other_kind"),
+        (with_fields(COMMENT, {f"{VALUE}.item": "reaction"}), "reaction"),
+        (
+            with_fields(COMMENT, {f"{VALUE}.item": "share", f"{VALUE}.message": ""}),
+            "other_kind",
+        ),
+        (with_fields(COMMENT, {f"{VALUE}.verb": "hide"}), "other_verb"),
+        (with_fields(COMMENT, {f"{VALUE}.from.id": PAGE}), "echo"),
+        (with_fields(COMMENT, {f"{CHANGE}.field": "ratings"}), "other_field"),
     ],
 )
-def test_an_ignored_item_has_a_reason(raw: bytes, reason: str) -> None:
-    assert Messenger().take(raw).ignored == (reason,)
-    assert Messenger().take(raw).deliveries == ()
+def test_an_ignored_item_has_a_reason(call: JsonBody, reason: str) -> None:
+    assert _take(call).ignored == (reason,)
+    assert _take(call).deliveries == ()
 
 
 def test_strangers_under_one_post_share_no_conversation() -> None:
-    ali = _parsed(change()).message
-    veli = _parsed(change(comment_id="p_3", **{"from": {"id": "45"}})).message
-    answer = _parsed(change(comment_id="p_4", parent_id="p_2")).message
+    ali = _parsed(COMMENT).message
+    fields = {f"{VALUE}.comment_id": "70_3", f"{VALUE}.from.id": "45"}
+    veli = _parsed(with_fields(COMMENT, fields)).message
+    fields = {f"{VALUE}.comment_id": "70_4", f"{VALUE}.parent_id": "70_2"}
+    answer = _parsed(with_fields(COMMENT, fields)).message
     assert ali.kind == "post"
     assert ali.conversation != veli.conversation
     assert ali.conversation == answer.conversation, "Ali under his own comment"
-    assert (ali.sender.name, ali.reply_to) == ("Ali", "comment:p_2")
+    assert (ali.sender.name, ali.reply_to) == ("Ali", "comment:70_2")
     assert ali.answering is not None
     assert ali.answering.public
 
 
 def test_an_edited_or_removed_comment_names_the_first_one() -> None:
-    first = _parsed(change()).message
+    first = _parsed(COMMENT).message
     for verb, kind in (("edited", "edited"), ("remove", "deleted")):
-        message = _parsed(change(verb=verb)).message
+        message = _parsed(with_fields(COMMENT, {f"{VALUE}.verb": verb})).message
         assert message.event is not None
         assert (message.event.kind, message.event.of) == (kind, first.id)
         assert message.conversation == first.conversation
 
 
 def test_null_counts_as_absent_and_a_faulty_entry_spoils_no_other() -> None:
-    good = json.loads(direct(message={"mid": "m1", "text": "a", "is_echo": None}, read=None))
-    good["entry"][0]["standby"] = None
-    good["entry"] += [{"id": "900", "messaging": 5}, None]
-    result = Messenger().take(json.dumps(good).encode())
+    paths = (f"{EVENT}.message.is_echo", f"{EVENT}.read", "entry.0.standby")
+    call = with_fields(TEXT, dict.fromkeys(paths))
+    call["entry"] += [{"id": "900", "messaging": 5}, None]
     texts = []
-    for raw in result.deliveries:
+    for raw in _take(call).deliveries:
         delivery = Delivery(raw=raw, account="a", received_at=NOW)
         try:
             texts.append(Messenger().parse(delivery, Context(brand="b")).message.text)
         except Rejected as error:
             texts.append(error.code)
-    assert sorted(texts) == ["a", "json.invalid", "json.invalid"]
+    assert sorted(texts) == [WORDS, "json.invalid", "json.invalid"]
 
 
 def test_a_file_with_an_invalid_address_spoils_no_message() -> None:
-    broken = {"type": "image", "payload": {"url": "http://[::1"}}
-    parsed = _parsed(direct(message={"mid": "m1", "text": "kırık", "attachments": [broken]}))
+    path = f"{EVENT}.message.attachments.0.payload.url"
+    parsed = _parsed(with_fields(read_payload("messenger", "picture"), {path: "http://[::1"}))
     assert parsed.message.text == "kırık"
 
 
 def test_half_an_emoji_spoils_no_message() -> None:
-    raw = direct(message={"mid": "m1", "text": "iyi XX \\n"}).replace(b"XX", rb"\ud83d")
-    assert _parsed(raw).message.text == "iyi \ufffd \\n"
-    complete = direct(message={"mid": "m1", "text": "😀 \\ud83d"})
+    body = json.dumps(with_fields(TEXT, {f"{EVENT}.message.text": "iyi XX \\n"})).encode()
+    half = _parse_body(body.replace(b"XX", rb"\ud83d"))
+    assert half.message.text == "iyi \ufffd \\n"
+    complete = with_fields(TEXT, {f"{EVENT}.message.text": "😀 \\ud83d"})
     assert _parsed(complete).message.text == "😀 \\ud83d"
 
 
 def test_a_thread_of_another_app_forbids_answers() -> None:
-    message = _parsed(direct("standby", message={"mid": "m1", "text": "a"})).message
+    message = _parsed(read_payload("messenger", "standby")).message
     assert message.answering is not None
     assert message.answering.forbidden
 
 
 def test_another_products_body_and_a_message_without_an_id_are_refused() -> None:
     with pytest.raises(Rejected, match="instagram"):
-        Messenger().take(b'{"object": "instagram", "entry": []}')
+        _take(read_payload("instagram", "text"))
     with pytest.raises(Rejected, match="without its id"):
-        _parsed(direct(message={"text": "a"}))
+        _parsed(without_fields(TEXT, f"{EVENT}.message.mid"))
