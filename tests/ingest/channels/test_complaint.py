@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import NamedTuple, Protocol
 
 import msgspec
 import pytest
@@ -20,7 +20,9 @@ from ingest.source import SourceContext
 from ingest.webhook import WebhookContext, WebhookRequest
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
+from tests.support.json_body import JsonBody
 from tests.support.messages import MemoryCursors
+from tests.support.samples.payloads import read_file, read_payload, with_fields
 from tests.support.servers.vendor import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -29,16 +31,14 @@ KEY = b"sir-complaint-0123456789"
 ACCOUNT = Account(secret="whsec_" + base64.b64encode(KEY).decode())
 
 
-def item(number: str = "7", **more: Any) -> dict[str, Any]:
-    return {
-        "id": number,
-        "title": "Kargo",
-        "text": "Kargom gelmedi",
-        "author": "Ayşe",
-        "url": f"https://site.example/{number}",
-        "created_at": "2026-11-20T09:00:00Z",
-        "rating": 1,
-    } | more
+COMPLAINT = read_payload("complaint", "complaint")
+RSS = read_file("complaint", "forum.rss")
+ATOM = read_file("complaint", "changed_entry.atom")
+
+
+def numbered_complaint(number: str) -> JsonBody:
+    """Return the complaint with another number."""
+    return with_fields(COMPLAINT, {"id": number, "url": f"https://site.example/{number}"})
 
 
 def standard_call(body: bytes, stamp: str = STAMP, version: str = "v1") -> WebhookRequest:
@@ -72,11 +72,11 @@ def _parse(raw: bytes, settings: Account = ACCOUNT) -> Message:
 
 
 async def test_a_call_of_standard_webhooks_is_proven() -> None:
-    assert await _receive(standard_call(json.dumps(item()).encode()))
+    assert await _receive(standard_call(json.dumps(COMPLAINT).encode()))
 
 
 async def test_one_of_several_signatures_proves_a_call() -> None:
-    request = standard_call(json.dumps(item()).encode())
+    request = standard_call(json.dumps(COMPLAINT).encode())
     signature = request.headers["webhook-signature"]
     headers = {**request.headers, "webhook-signature": f"v1,AAAA v2,BBBB {signature}"}
     assert await _receive(replace(request, headers=headers))
@@ -93,7 +93,7 @@ async def test_one_of_several_signatures_proves_a_call() -> None:
 async def test_a_call_with_another_version_or_time_is_rejected(
     changes: dict[str, str], now: datetime, code: str
 ) -> None:
-    request = standard_call(json.dumps(item()).encode(), **changes)
+    request = standard_call(json.dumps(COMPLAINT).encode(), **changes)
     with pytest.raises(Rejected) as error:
         await _receive(request, now=now)
     assert error.value.code == code
@@ -110,7 +110,7 @@ def _own_call(body: bytes, signature: str) -> WebhookRequest:
 
 @pytest.mark.parametrize("encoding", ["hex", "sha256", "base64"])
 async def test_a_site_can_sign_in_a_header_of_its_own(encoding: str) -> None:
-    body = json.dumps({"data": [item("7"), item("8"), {"no": "id"}]}).encode()
+    body = json.dumps({"data": [COMPLAINT, numbered_complaint("8"), {"no": "id"}]}).encode()
     digest = hmac.new(b"k", body, sha256).digest()
     signature = {
         "hex": digest.hex(),
@@ -142,24 +142,9 @@ def test_an_item_is_read_by_the_paths_of_the_account() -> None:
         rating="puan",
         thread="konu",
     )
-    body = {
-        "sonuc": {
-            "liste": [
-                {
-                    "no": 5,
-                    "baslik": "İade",
-                    "icerik": {"html": "<p>Param <b>yok</b></p>"},
-                    "uye": {"ad": "Ali", "no": 9},
-                    "adres": "https://s.example/5",
-                    "tarih": "2026-11-20T09:00:00+03:00",
-                    "puan": 2,
-                    "konu": "k1",
-                }
-            ]
-        }
-    }
+    body = read_file("complaint", "list_with_other_names.json")
     settings = Account(fields=paths, most_stars=10)
-    (entry,) = list_entries(json.dumps(body).encode(), settings)
+    (entry,) = list_entries(body, settings)
     message = _parse(msgspec.json.encode(entry), settings)
     assert (message.subject, message.text, message.kind) == ("İade", "Param yok", "review")
     assert message.sender.handle("handle") == "complaint:9"
@@ -167,14 +152,6 @@ def test_an_item_is_read_by_the_paths_of_the_account() -> None:
     assert message.post.rating == pytest.approx(1 / 9)
     assert message.answering is not None
     assert message.answering.forbidden
-
-
-RSS = """<?xml version="1.0" encoding="windows-1254"?><rss version="2.0"><channel><title>Forum</title>
-<item><guid>g1</guid><title>Örnek Market şikayeti</title><link>https://forum.example/1</link><author>ayse</author>
-<pubDate>Fri, 20 Nov 2026 09:00:00 +0300</pubDate><description>&lt;p&gt;Kargom &lt;b&gt;gelmedi&lt;/b&gt;&lt;/p&gt;</description></item>
-<item><title>Başka</title><description>konu</description></item></channel></rss>""".encode("cp1254")
-ATOM = b"""<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>urn:1</id><title>T</title><updated>2026-11-20T10:00:00Z</updated>
-<published>2026-11-20T09:00:00Z</published><content type="html">&lt;p&gt;a&lt;/p&gt;</content></entry></feed>"""
 
 
 def test_an_rss_feed_gives_each_item_with_its_time() -> None:
@@ -210,11 +187,9 @@ async def test_a_feed_is_asked_with_its_validators_and_a_later_version_is_an_eve
     vendor: Vendor,
 ) -> None:
     etag = {"ETag": '"v1"', "Last-Modified": "Fri, 20 Nov 2026 08:00:00 GMT"}
-    vendor.says(
-        "/feed", ATOM.replace(b"2026-11-20T10:00:00Z", b"2026-11-20T09:00:00Z"), headers=etag
-    )
+    vendor.says("/feed", ATOM.replace(b"T10:00:00Z", b"T09:00:00Z"), headers=etag)
     vendor.says("/feed", b"", status=304)
-    vendor.says("/feed", ATOM.replace(b"<title>", b"<title>Yine: "), headers={})
+    vendor.says("/feed", ATOM.replace(b"<title>T<", b"<title>Yine: T<"), headers={})
     vendor.says("/feed", b"", status=503, headers={"Retry-After": "77"})
     taken: list[Message] = []
     settings = Account(feed=f"{vendor.url}/feed")
@@ -242,8 +217,8 @@ async def test_a_json_address_is_followed_page_by_page_and_never_elsewhere(vendo
     names = FieldPaths(items="data", next="next")
     vendor.says(
         "/api",
-        {"data": [item("1")], "next": f"{vendor.url}/api?page=2"},
-        {"data": [item("2")], "next": "https://boese.example/api"},
+        {"data": [numbered_complaint("1")], "next": f"{vendor.url}/api?page=2"},
+        {"data": [numbered_complaint("2")], "next": "https://boese.example/api"},
         b"no json",
     )
     settings = Account(
@@ -266,21 +241,36 @@ async def test_a_json_address_is_followed_page_by_page_and_never_elsewhere(vendo
     assert vendor.requests[0].headers["authorization"] == "Key k"
 
 
-def _rss(*items: tuple[str, str, str, str]) -> bytes:
-    """Return a feed of items without a guid: title, link, day, text."""
+class FeedEntry(NamedTuple):
+    """An entry without an id, of a day in November."""
+
+    title: str
+    link: str
+    day: int
+    text: str
+
+
+class WriteFeed(Protocol):
+    """Writes entries as a feed."""
+
+    def __call__(self, *entries: FeedEntry) -> bytes:
+        """Return a feed of these entries."""
+
+
+def _rss(*entries: FeedEntry) -> bytes:
     written = "".join(
         f"<item><title>{title}</title><link>{link}</link><description>{text}</description>"
         f"<pubDate>0{day} Nov 2026 07:00:00 GMT</pubDate></item>"
-        for title, link, day, text in items
+        for title, link, day, text in entries
     )
     return f'<rss version="2.0"><channel><title>Ş</title>{written}</channel></rss>'.encode()
 
 
-def _atom(*items: tuple[str, str, str, str]) -> bytes:
+def _atom(*entries: FeedEntry) -> bytes:
     written = "".join(
         f'<entry><title>{title}</title><link href="{link}"/><summary>{text}</summary>'
         f"<published>2026-11-0{day}T07:00:00Z</published></entry>"
-        for title, link, day, text in items
+        for title, link, day, text in entries
     )
     return f'<feed xmlns="http://www.w3.org/2005/Atom">{written}</feed>'.encode()
 
@@ -288,24 +278,29 @@ def _atom(*items: tuple[str, str, str, str]) -> bytes:
 LIST, SITE = "https://site.example/liste", "https://site.example/"
 
 
-@pytest.mark.parametrize("form", [_rss, _atom])
+@pytest.mark.parametrize("write_feed", [_rss, _atom])
 @pytest.mark.parametrize("link", [LIST, SITE])
-def test_entries_that_share_a_link_are_complaints_of_their_own(form: Any, link: str) -> None:
-    shown = [("Kargo", link, "1", "a"), ("Fatura", link, "1", "b"), ("Kargo", link, "2", "c")]
-    messages = [_parse(raw) for raw in Complaint().take(form(*shown)).deliveries]
+def test_entries_that_share_a_link_are_complaints_of_their_own(
+    write_feed: WriteFeed, link: str
+) -> None:
+    entries = [
+        FeedEntry("Kargo", link, 1, "a"),
+        FeedEntry("Fatura", link, 1, "b"),
+        FeedEntry("Kargo", link, 2, "c"),
+    ]
+    messages = [_parse(raw) for raw in Complaint().take(write_feed(*entries)).deliveries]
     assert len({message.native_id for message in messages}) == 3
     assert all(message.event is None for message in messages)
-    alike = [("Kargo", link, "1", "a"), ("Kargo", link, "1", "b")]
-    both = [_parse(raw).native_id for raw in Complaint().take(form(*alike)).deliveries]
-    assert len(set(both)) == 2
-    again = [_parse(raw).native_id for raw in Complaint().take(form(*reversed(shown))).deliveries]
-    assert again == [message.native_id for message in reversed(messages)]
+    alike = write_feed(FeedEntry("Kargo", link, 1, "a"), FeedEntry("Kargo", link, 1, "b"))
+    assert len({_parse(raw).native_id for raw in Complaint().take(alike).deliveries}) == 2
+    reordered = Complaint().take(write_feed(*reversed(entries))).deliveries
+    assert [_parse(raw) for raw in reordered] == messages[::-1]
 
 
-@pytest.mark.parametrize("form", [_rss, _atom])
-def test_an_entrys_own_link_stays_its_id_when_its_words_change(form: Any) -> None:
+@pytest.mark.parametrize("write_feed", [_rss, _atom])
+def test_an_entrys_own_link_stays_its_id_when_its_words_change(write_feed: WriteFeed) -> None:
     before, after = (
-        _parse(Complaint().take(form((title, f"{LIST}/9", "1", text))).deliveries[0])
+        _parse(Complaint().take(write_feed(FeedEntry(title, f"{LIST}/9", 1, text))).deliveries[0])
         for title, text in (("Kargo", "gelmedi"), ("Kargo geldi", "teşekkürler"))
     )
     assert before.native_id == after.native_id
@@ -313,27 +308,23 @@ def test_an_entrys_own_link_stays_its_id_when_its_words_change(form: Any) -> Non
 
 def test_one_entry_with_the_sites_link_is_another_than_the_next() -> None:
     first, second = (
-        _parse(Complaint().take(_rss((title, SITE, "1", "a"))).deliveries[0])
+        _parse(Complaint().take(_rss(FeedEntry(title, SITE, 1, "a"))).deliveries[0])
         for title in ("Kargo", "Fatura")
     )
     assert first.native_id != second.native_id
 
 
 def test_a_guid_of_several_links_is_that_of_each() -> None:
-    written = "".join(
-        f"<item><guid isPermaLink='false'>42</guid><title>{title}</title><link>{LIST}/{title}</link></item>"
-        for title in ("Kargo", "Fatura")
-    )
-    feed = f'<rss version="2.0"><channel><title>S</title>{written}</channel></rss>'.encode()
+    feed = read_file("complaint", "shared_guid.rss")
     messages = [_parse(raw) for raw in Complaint().take(feed).deliveries]
     assert len({message.native_id for message in messages}) == 2
     assert all(message.event is None for message in messages)
 
 
 def test_each_value_that_is_not_an_entry_becomes_a_dead_letter() -> None:
-    body = json.dumps({"items": ["ilk", "ikinci", 7, None, {"id": ""}, item("1")]}).encode()
+    body = json.dumps({"items": ["ilk", "ikinci", 7, None, {"id": ""}, COMPLAINT]}).encode()
     *unreadable, readable = Complaint().take(body).deliveries
-    assert _parse(readable).native_id == "1"
+    assert _parse(readable).native_id == "7"
     assert len(set(unreadable)) == 4
     for raw in unreadable:
         with pytest.raises(Rejected) as error:
