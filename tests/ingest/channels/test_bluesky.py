@@ -4,7 +4,6 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import msgspec
 import pytest
@@ -18,7 +17,9 @@ from runtime.http.public_client import PublicClient
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
 from schemas.state.cursor import Cursor
+from tests.support.json_body import JsonBody
 from tests.support.messages import MemoryCursors
+from tests.support.samples.payloads import read_payload, with_fields
 from tests.support.servers.vendor import Vendor
 from tests.support.source_contexts import source_context
 
@@ -27,69 +28,39 @@ NOW_US = int(NOW.timestamp() * 1_000_000)
 ME, AYSE = "did:plc:marka", "did:plc:ayse"
 ACCOUNT = Account(did=ME, keywords=("örnek market",))
 
-
-def post(
-    text: str = "merhaba",
-    operation: str = "create",
-    rkey: str = "3k1",
-    did: str = AYSE,
-    time_us: int = NOW_US,
-    **fields: Any,
-) -> bytes:
-    record = {
-        "$type": "app.bsky.feed.post",
-        "text": text,
-        "createdAt": "2026-11-20T09:00:00Z",
-    } | fields
-    commit: dict[str, Any] = {
-        "rev": f"r{time_us}",
-        "operation": operation,
-        "collection": "app.bsky.feed.post",
-        "rkey": rkey,
-    }
-    if operation != "delete":
-        commit |= {"record": record, "cid": "bafy1"}
-    event = {"did": did, "time_us": time_us, "kind": "commit", "commit": commit}
-    return json.dumps(event, separators=(",", ":")).encode()
-
-
-def mention(did: str = ME) -> dict[str, Any]:
-    return {
-        "facets": [
-            {
-                "index": {"byteStart": 0, "byteEnd": 5},
-                "features": [{"$type": "app.bsky.richtext.facet#mention", "did": did}],
-            }
-        ]
-    }
-
-
-def reply(root: str, parent: str = "") -> dict[str, Any]:
-    return {
-        "reply": {"root": {"uri": root, "cid": "r"}, "parent": {"uri": parent or root, "cid": "p"}}
-    }
-
-
 OWN = f"at://{ME}/app.bsky.feed.post/1"
+BEFORE = f"at://{AYSE}/app.bsky.feed.post/9"
+POST, MENTION, REPLY, QUOTE, DELETION = (
+    read_payload("bluesky", name) for name in ("post", "mention", "reply", "quote", "deletion")
+)
 
 
-def _parsed(raw: bytes, hint: str | None = None, settings: Account = ACCOUNT) -> Parsed:
+def encode_event(event: JsonBody) -> bytes:
+    """Return an event as Jetstream sends it."""
+    return json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _parsed(event: JsonBody, hint: str | None = None) -> Parsed:
+    return _parse(encode_event(event), hint)
+
+
+def _parse(raw: bytes, hint: str | None = None, settings: Account = ACCOUNT) -> Parsed:
     delivery = Delivery(raw=raw, account="a", received_at=NOW, hint=hint)
     return Bluesky().parse(delivery, Context(brand="default", settings=settings))
 
 
 @pytest.mark.parametrize(
-    "more",
+    "event",
     [
-        mention(),
-        reply(OWN),
-        reply(f"at://{AYSE}/app.bsky.feed.post/9", OWN),
-        {"embed": {"$type": "app.bsky.embed.record", "record": {"uri": OWN, "cid": "c"}}},
-        {"text": "ÖRNEK MARKET kargom gelmedi"},
+        MENTION,
+        REPLY,
+        with_fields(REPLY, {"commit.record.reply.root.uri": BEFORE}),
+        QUOTE,
+        with_fields(POST, {"commit.record.text": "ÖRNEK MARKET kargom gelmedi"}),
     ],
 )
-def test_a_post_that_mentions_answers_quotes_or_names_us_is_a_message(more: dict[str, Any]) -> None:
-    message = _parsed(post(**more)).message
+def test_a_post_that_mentions_answers_quotes_or_names_us_is_a_message(event: JsonBody) -> None:
+    message = _parsed(event).message
     assert message.kind == "post"
     assert message.sender.handle("handle") == f"bluesky:{AYSE}"
     assert message.post is not None
@@ -97,36 +68,40 @@ def test_a_post_that_mentions_answers_quotes_or_names_us_is_a_message(more: dict
 
 
 @pytest.mark.parametrize(
-    "raw",
+    "event",
     [
-        post(**reply(OWN, f"at://{AYSE}/app.bsky.feed.post/9")),
-        post("bir şey"),
-        post(did=ME, **mention()),
-        post(**mention("did:plc:baska")),
-        post(operation="delete"),
-        post().replace(b"feed.post", b"feed.like"),
-        b'{"did":"d","time_us":1,"kind":"identity"}',
-        b'{"did":"d","time_us":1,"kind":"account"}',
+        with_fields(REPLY, {"commit.record.reply.parent.uri": BEFORE}),
+        POST,
+        with_fields(MENTION, {"did": ME}),
+        with_fields(MENTION, {"commit.record.facets.0.features.0.did": "did:plc:baska"}),
+        DELETION,
+        read_payload("bluesky", "like"),
+        read_payload("bluesky", "identity"),
+        read_payload("bluesky", "account"),
     ],
 )
-def test_any_other_event_is_ignored(raw: bytes) -> None:
+def test_any_other_event_is_ignored(event: JsonBody) -> None:
     with pytest.raises(Rejected) as error:
-        _parsed(raw)
+        _parsed(event)
     assert error.value.code == "delivery.ignored"
 
 
 def test_people_under_one_post_have_conversations_of_their_own() -> None:
-    ayse = _parsed(post(**reply(OWN))).message
-    below = reply(OWN, f"at://{AYSE}/app.bsky.feed.post/3k1")
-    again = _parsed(post(rkey="3k2", **below), hint=OWN).message
-    ali = _parsed(post(did="did:plc:ali", **reply(OWN))).message
+    ayse = _parsed(REPLY).message
+    below = {
+        "commit.rkey": "3k2",
+        "commit.record.reply.parent.uri": f"at://{AYSE}/app.bsky.feed.post/3k1",
+    }
+    again = _parsed(with_fields(REPLY, below), hint=OWN).message
+    ali = _parsed(with_fields(REPLY, {"did": "did:plc:ali"})).message
     assert ayse.conversation == again.conversation != ali.conversation
 
 
 def test_an_edit_and_a_deletion_name_the_post() -> None:
-    first = _parsed(post(**reply(OWN))).message
-    edit = _parsed(post("yeni", operation="update", **reply(OWN))).message
-    deletion = _parsed(post(operation="delete"), hint=OWN).message
+    first = _parsed(REPLY).message
+    update = {"commit.operation": "update", "commit.record.text": "yeni"}
+    edit = _parsed(with_fields(REPLY, update)).message
+    deletion = _parsed(DELETION, hint=OWN).message
     original = message_id("bluesky", "bluesky:a", first.native_id)
     for change, kind in ((edit, "edited"), (deletion, "deleted")):
         assert change.event is not None
@@ -135,37 +110,24 @@ def test_an_edit_and_a_deletion_name_the_post() -> None:
 
 
 def test_a_post_has_its_links_in_full_and_its_pictures_by_their_hash() -> None:
-    text = "çok kötü ornek.example/a… bakın"
-    start = len("çok kötü ".encode())
-    link = {
-        "index": {"byteStart": start, "byteEnd": start + len("ornek.example/a…".encode())},
-        "features": [{"$type": "app.bsky.richtext.facet#link", "uri": "https://ornek.example/abc"}],
-    }
-    image = {
-        "alt": "kırık ürün",
-        "image": {
-            "$type": "blob",
-            "ref": {"$link": "bafyimg"},
-            "mimeType": "image/jpeg",
-            "size": 9,
-        },
-    }
-    parsed = _parsed(post(text, facets=[link, *mention()["facets"]], embed={"images": [image]}))
-    assert parsed.message.full_text == "çok kötü https://ornek.example/abc bakın"
+    parsed = _parsed(read_payload("bluesky", "link_and_picture"))
+    full_text = "çok kötü https://ornek.example/abc bakın @marka.example"
+    assert parsed.message.full_text == full_text
     assert parsed.message.attachments[0].name == "kırık ürün"
     assert parsed.media[0].ref == f"{AYSE}/bafyimg"
 
 
 @pytest.mark.parametrize("size", ["abc", "inf", -5, None])
-def test_an_invalid_size_counts_as_zero(size: Any) -> None:
-    image = {"image": {"ref": {"$link": "b"}, "mimeType": "image/png", "size": size}}
-    message = _parsed(post(embed={"images": [image]}, **mention())).message
-    assert message.attachments[0].size == 0
+def test_an_invalid_size_counts_as_zero(size: object) -> None:
+    event = read_payload("bluesky", "link_and_picture")
+    path = "commit.record.embed.images.0.image.size"
+    assert _parsed(with_fields(event, {path: size})).message.attachments[0].size == 0
 
 
 async def test_a_picture_comes_from_its_authors_own_server(vendor: Vendor) -> None:
+    document = read_payload("bluesky", "did_document")
     vendor.says(
-        "/did%3Aplc%3Aayse", {"service": [{"id": "#atproto_pds", "serviceEndpoint": vendor.url}]}
+        "/did%3Aplc%3Aayse", with_fields(document, {"service.0.serviceEndpoint": vendor.url})
     )
     vendor.says("/xrpc/com.atproto.sync.getBlob", b"png")
     settings, web = Account(directory=vendor.url, pds=vendor.url), PublicClient()
@@ -176,16 +138,8 @@ async def test_a_picture_comes_from_its_authors_own_server(vendor: Vendor) -> No
 
 
 def test_an_event_of_the_second_form_is_the_same_message() -> None:
-    first = json.loads(post(**mention()))
-    inner = {
-        "$type": "network.bsky.jetstream.subscribeEvents#commit",
-        "did": AYSE,
-        "seq": 5,
-        "witnessedAt": "2026-11-20T09:00:00Z",
-        **first["commit"],
-    }
-    second = json.dumps({"$type": "message", "payload": inner}).encode()
-    assert _parsed(second).message == _parsed(json.dumps(first).encode()).message
+    second = read_payload("bluesky", "mention_of_second_form")
+    assert _parsed(second).message == _parsed(MENTION).message
 
 
 class Jetstream:
@@ -228,22 +182,34 @@ async def read_stream(
     return deliveries
 
 
+def stamp_events(*events: tuple[str, JsonBody], first: int = 0) -> list[bytes]:
+    """Return events with these record keys, each a second after the one before."""
+    stamped = (
+        with_fields(event, {"commit.rkey": rkey, "time_us": NOW_US + second * 1_000_000})
+        for second, (rkey, event) in enumerate(events, first)
+    )
+    return [encode_event(event) for event in stamped]
+
+
 async def test_a_stream_continues_at_its_cursor_after_a_restart(
     jetstream: Jetstream, vendor: Vendor
 ) -> None:
-    profile = {"handle": "ayse.example", "displayName": "Ayşe", "followersCount": 1200}
-    vendor.says("/xrpc/app.bsky.actor.getProfile", profile)
-    times_us = iter(range(NOW_US, 2 * NOW_US, 1_000_000))
-    below = reply("x", f"at://{AYSE}/app.bsky.feed.post/2")
-    jetstream.events = [
-        post("biri", rkey="1", time_us=next(times_us)),
-        post("bizden", rkey="2", time_us=next(times_us), **mention()),
-        post(operation="delete", rkey="1", time_us=next(times_us)),
-        post("devam", rkey="3", time_us=next(times_us), **below),
-        post("başkası", rkey="4", did="did:plc:ali", time_us=next(times_us), **below),
-        post("kötü", rkey="5", time_us=next(times_us), embed={"images": "none"}, **mention()),
-        post(operation="delete", rkey="2", time_us=(end_us := next(times_us))),
-    ]
+    vendor.says("/xrpc/app.bsky.actor.getProfile", read_payload("bluesky", "profile"))
+    below: dict[str, object] = {
+        "commit.record.text": "devam",
+        "commit.record.reply.parent.uri": f"at://{AYSE}/app.bsky.feed.post/2",
+        "commit.record.reply.root.uri": "x",
+    }
+    jetstream.events = stamp_events(
+        ("1", POST),
+        ("2", MENTION),
+        ("1", DELETION),
+        ("3", with_fields(REPLY, below)),
+        ("4", with_fields(REPLY, below | {"did": "did:plc:ali"})),
+        ("5", with_fields(MENTION, {"commit.record.embed": {"images": "none"}})),
+        ("2", DELETION),
+    )
+    end_us = NOW_US + 6_000_000
     state: dict[str, str] = {}
     warnings: list[str] = []
     seconds = iter(range(0, 10_000, 6))
@@ -257,16 +223,16 @@ async def test_a_stream_continues_at_its_cursor_after_a_restart(
     account = msgspec.structs.replace(ACCOUNT, jetstream=jetstream.url, api=vendor.url, keywords=())
     cursors = MemoryCursors()
     ours, continuation, unreadable, deletion = await read_stream(account, context, cursors)
-    first = _parsed(ours.raw, ours.hint, account).message
-    assert (first.text, first.sender.name) == ("bizden", "Ayşe")
+    first = _parse(ours.raw, ours.hint, account).message
+    assert (first.text, first.sender.name) == ("@marka.example kargom nerede?", "Ayşe")
     assert first.post is not None
     assert first.post.author_reach == 1200
     assert first.post.url == "https://bsky.app/profile/ayse.example/post/2"
-    second = _parsed(continuation.raw, continuation.hint, account).message
+    second = _parse(continuation.raw, continuation.hint, account).message
     assert second.text == "devam", "an author's post below their own post to us is for us, too"
     with pytest.raises(Rejected):
-        _parsed(unreadable.raw, None, account)
-    event = _parsed(deletion.raw, deletion.hint, account).message.event
+        _parse(unreadable.raw, None, account)
+    event = _parse(deletion.raw, deletion.hint, account).message.event
     assert event is not None
     assert event.of == first.id
     cursor = await cursors.load("bluesky:a")
@@ -274,7 +240,7 @@ async def test_a_stream_continues_at_its_cursor_after_a_restart(
     assert cursor.position == end_us
 
     # A new process still finds the post, which the earlier process read.
-    jetstream.events.append(post(operation="delete", rkey="2", time_us=next(times_us)))
+    jetstream.events += stamp_events(("2", DELETION), first=7)
     *_, second_deletion = await read_stream(account, context, cursors)
     assert jetstream.paths[1].endswith(f"cursor={end_us}")
     assert second_deletion.hint == first.native_id
@@ -284,7 +250,7 @@ async def test_a_stream_continues_at_its_cursor_after_a_restart(
 async def test_a_gap_between_the_cursor_and_the_first_event_is_logged(
     jetstream: Jetstream,
 ) -> None:
-    jetstream.events = [post(time_us=NOW_US + 3_600_000_000)]
+    jetstream.events = stamp_events(("3k1", POST), first=3600)
     warnings: list[str] = []
     context = replace(source_context(NOW), warn=lambda event, **_fields: warnings.append(event))
     cursors = MemoryCursors()
@@ -296,20 +262,26 @@ async def test_a_gap_between_the_cursor_and_the_first_event_is_logged(
 async def test_each_unreadable_event_of_a_post_for_us_becomes_a_dead_letter(
     jetstream: Jetstream, vendor: Vendor
 ) -> None:
-    vendor.says("/xrpc/app.bsky.actor.getProfile", {"handle": "ayse.example"})
+    vendor.says("/xrpc/app.bsky.actor.getProfile", read_payload("bluesky", "profile"))
+    faulty = with_fields(MENTION, {"commit.record.embed": 5})
+    keyword = {"commit.record.embed": 5, "commit.record.text": "ÖRNEK market kötü"}
     for_us = [
-        post("bozuk", embed=5, **mention()),
-        post("yine bozuk", embed=5, **mention()),
-        post("kotu", embed=5).replace(b"kotu", "ÖRNEK market kötü".encode()),
-        post("kopuk", **mention())[:-1],
-        post("anahtarsız", rkey="", **mention()),
+        encode_event(faulty),
+        encode_event(with_fields(faulty, {"commit.record.text": "yine bozuk"})),
+        encode_event(with_fields(POST, keyword)),
+        encode_event(MENTION)[:-1],
+        encode_event(with_fields(MENTION, {"commit.rkey": ""})),
     ]
-    jetstream.events = [*for_us, post("başkası", embed=5), post("biri")[:-1]]
+    for_others = [
+        encode_event(with_fields(POST, {"commit.record.embed": 5})),
+        encode_event(POST)[:-1],
+    ]
+    jetstream.events = [*for_us, *for_others]
     account = msgspec.structs.replace(ACCOUNT, jetstream=jetstream.url, api=vendor.url)
     deliveries = await read_stream(account, source_context(NOW), MemoryCursors())
 
     assert [delivery.raw for delivery in deliveries] == for_us
     for delivery in deliveries:
         with pytest.raises(Rejected) as error:
-            _parsed(delivery.raw, settings=account)
+            _parse(delivery.raw, settings=account)
         assert error.value.code in ("json.invalid", "json.malformed")
