@@ -3,7 +3,7 @@
 A text is folded. It keeps no case and no Turkish letters, and has one sign for every digit and one
 for each mood of an emoji. A repeated letter counts twice at most. Pieces of three and four
 characters do not cross words. numpy hashes a batch of texts together, but the features of a text do
-not depend on its neighbours. Pure.
+not depend on its neighbours. The lists of good and bad emoji were written for this project. Pure.
 """
 
 import codecs

@@ -4,6 +4,8 @@ Small words and endings settle a long text. Endings show Turkish even where its 
 and the small words of other languages keep German from being called English. language.model settles
 short and odd texts by the pieces of their words. A text without a sign is "und", and decide.py then
 takes the language of its conversation.
+The lists of words, endings and letters were written for this project. language.model was learned by
+deploy/language_model.py from wordfreq's word lists and the Universal Declaration of Human Rights.
 """
 
 import functools
@@ -24,7 +26,7 @@ _BEYOND = re.compile("[^\x00-\u024f]")  # Latin letters end there
 _TWO_LETTERS = re.compile(r"[^\W\d_].*?[^\W\d_]", re.DOTALL)
 _NAME = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+")
 
-# Small words of each language, in the spelling of schemas/text/fold.py. No script generates them.
+# Small words of each language, in the spelling of schemas/text/fold.py.
 # "tr" and "en" need enough words to settle a long text without the model; the others need only the
 # words that keep their texts from being called Turkish or English.
 _WORDS = {

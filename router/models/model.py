@@ -2,6 +2,7 @@
 
 training/train.py makes it, model_file.py reads it, and decision/analysis.py asks it. It answers
 with the two best labels, their calibrated probabilities, and the words that speak for the first.
+The names of labels of praise and blame were written for this project.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,8 @@
 
 A Turkish number needs its form, with or without country code and trunk zero; a foreign number needs
 its plus. entities.py has removed the personal numbers from the text.
-Source: ITU-T E.164, and BTK's numbering plan (area codes, mobile numbers begin with 5).
+Source: ITU-T E.164, and BTK's numbering plan, from which the list of area codes was written for
+this project (mobile numbers begin with 5).
 """
 
 import re

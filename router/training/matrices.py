@@ -1,6 +1,7 @@
 """Texts and rules as sparse rows of features. Pure.
 
-scipy, which scikit-learn brings along, is imported when the first matrix is made.
+scipy, which scikit-learn brings along, is imported when the first matrix is made. The names of
+out-of-scope labels were written for this project.
 """
 
 import re
