@@ -35,9 +35,9 @@ def dead() -> None:
 
 
 @dead.command("list")
-@click.option("--limit", default=100, show_default=True)
-@click.option("--code", help="Only this code.")
-@click.option("--json", "as_json", is_flag=True, help="One DeadLetter a line.")
+@click.option("--limit", default=100, show_default=True, help="List at most this many.")
+@click.option("--code", help="List only letters with this code.")
+@click.option("--json", "as_json", is_flag=True, help="Print a DeadLetter as JSON on each line.")
 @click.pass_context
 def dead_list(ctx: click.Context, limit: int, code: str | None, as_json: bool) -> None:
     """List dead letters, newest first, with personal numbers masked."""
@@ -73,7 +73,7 @@ def dead_show(ctx: click.Context, identifier: str, raw: bool, personal: bool) ->
 
     letter = read_letter(store, identifier)
     if raw:
-        sys.stdout.buffer.write(_bytes(ctx, letter))
+        sys.stdout.buffer.write(_read_bytes(ctx, letter))
     else:
         shown = letter if personal else mask_record(letter)
         click.echo(json.dumps(json.loads(msgspec.json.encode(shown)), indent=2, ensure_ascii=False))
@@ -93,10 +93,11 @@ def dead_redrive(ctx: click.Context, identifiers: tuple[str, ...]) -> None:
 
     for identifier in identifiers:
         letter = read_letter(store, identifier.lower())
-        click.echo(asyncio.run(redrive(settings, letter, _bytes(ctx, letter))))
+        click.echo(asyncio.run(redrive(settings, letter, _read_bytes(ctx, letter))))
 
 
-def _bytes(ctx: click.Context, letter: "DeadLetter") -> bytes:
+def _read_bytes(ctx: click.Context, letter: "DeadLetter") -> bytes:
+    """Return the bytes of a dead letter from the archive; raise Unavailable without them."""
     from runtime.archive.opening import open_archive
 
     if letter.raw is None:
