@@ -108,8 +108,8 @@ def _replay(
     with recorded_traffic.open_traffic(settings, begin) as records, progress_bar() as update:
         count = records.count()
         facts = RecordedFacts(
-            people=records.people(),
-            recorded=records.recorded(),
+            people=records.chosen_departments(),
+            recorded=records.first_departments(),
             incidents=records.incidents(),
         )
         return replay(

@@ -68,7 +68,7 @@ def decisions_of(connection: Connection, conversation: str) -> dict[str, Decisio
 
 
 def outcomes_of(connection: Connection, conversation: str) -> list[Outcome]:
-    """Return every outcome of a conversation in its order."""
+    """Return every outcome of a conversation, the oldest first."""
     rows = connection.execute(
         text("SELECT body FROM outcomes WHERE conversation = :c ORDER BY at_ms, id"),
         {"c": conversation},
@@ -110,7 +110,7 @@ _LineRow = Row[str, str, str, str, str, int, str, str, str, int, str]
 """The columns of _LINE: those of the message, and those of its decision, null without one."""
 
 _MASKED_CHARS = 1000
-"""The beginning of a text that its line masks, so that a long text costs no time."""
+"""A line masks only this much of a text, so that a long text costs no time."""
 _LINE_CHARS = 160
 _LINE = (
     "SELECT m.id, m.channel, m.sender, m.subject, m.body, m.received_ms, "
@@ -147,10 +147,10 @@ def search(
 ) -> list[MessageLine]:
     """Return the newest messages that match all words of a search, by their beginnings.
 
-    A whole phone, order or personal number finds its message in any spelling, and a reference does
-    too. `key` is the recorder's key for hashing personal numbers.
+    A whole phone, order or personal number finds its message in any spelling, as does a receipt's
+    reference. `key` is the recorder's key for hashing personal numbers.
     """
-    referred = lines(connection, _referred(connection, words))
+    referred = lines(connection, _ids_of_reference(connection, words))
     terms = terms_of(words, key)
     if not (terms.tokens or terms.beginnings or terms.either):
         return referred
@@ -175,16 +175,16 @@ def exact_hit(connection: Connection, words: str, *, key: bytes = b"") -> str | 
     is_reference = _REFERENCE.fullmatch(words.strip()) is not None
     if not is_reference and not terms_of(words, key).exact:
         return None
-    lines = search(connection, words, 2, key=key)
-    return lines[0].id if len(lines) == 1 else None
+    hits = search(connection, words, 2, key=key)
+    return hits[0].id if len(hits) == 1 else None
 
 
 _REFERENCE = re.compile(r"#?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){0,3}(?:-[0-9a-fA-F]{12})?)")
 """A receipt's reference: the first eight digits of a message's id, or more of the id."""
 
 
-def _referred(connection: Connection, words: str) -> list[str]:
-    """Return the ids that begin with a reference, which is almost always one."""
+def _ids_of_reference(connection: Connection, words: str) -> list[str]:
+    """Return the ids that begin with a reference: almost always one, and at most five."""
     match = _REFERENCE.fullmatch(words.strip())
     if match is None:
         return []
@@ -231,13 +231,13 @@ class MessageStory(Record, frozen=True, kw_only=True):
 
 def story(connection: Connection, identifier: str) -> MessageStory | None:
     """Return a message's story and conversation, or None when the store does not have it."""
-    answer = message(connection, identifier)
-    if answer is None:
+    recorded = message(connection, identifier)
+    if recorded is None:
         return None
-    name = answer.message.conversation
+    conversation_id = recorded.message.conversation
     return MessageStory(
-        message=answer.message,
+        message=recorded.message,
         decisions=tuple(decisions(connection, identifier)),
-        outcomes=tuple(outcomes_of(connection, name)),
-        thread=tuple(conversation(connection, name)),
+        outcomes=tuple(outcomes_of(connection, conversation_id)),
+        thread=tuple(conversation(connection, conversation_id)),
     )

@@ -1,4 +1,4 @@
-"""Recorded messages and people's outcomes in the order of time, with the departments people chose.
+"""Recorded messages and people's outcomes, the oldest first, and the departments that people chose.
 
 router/backtest/replay.py decides them again, and `santral train --corrections` learns from them.
 Conversations that continue after the given time come with their beginning.
@@ -85,16 +85,16 @@ class RecordedTraffic:
         for _, _, event in merged:
             yield event
 
-    def people(self) -> dict[str, str]:
-        """Return by message the department to which people moved it, or where they resolved it."""
+    def chosen_departments(self) -> dict[str, str]:
+        """Map messages to the departments to which people moved them, or that resolved them."""
         return self._by_message(_PEOPLES_DEPARTMENTS, triage=TRIAGE)
 
-    def recorded(self) -> dict[str, str]:
-        """Return by message the department of its first decision."""
+    def first_departments(self) -> dict[str, str]:
+        """Map each message to the department of its first decision."""
         return self._by_message(_FIRST_DEPARTMENTS)
 
     def incidents(self) -> dict[str, Incident]:
-        """Return by message its incident, as the router knew it at the decision."""
+        """Map messages to their incidents, as the router knew them at the decision."""
         by_message: dict[str, Incident] = {}
         records: dict[str, list[Incident]] = {}
         for message, decided_ms, body in self._connection.execute(
@@ -118,7 +118,7 @@ class RecordedTraffic:
 
 @contextmanager
 def open_traffic(settings: Settings, since: datetime | None = None) -> Iterator[RecordedTraffic]:
-    """Open the store for reading."""
+    """Yield the traffic of a store that is open for reading only."""
     engine = store.engine(settings.store_url, read_only=True)
     try:
         with engine.connect() as connection:
@@ -134,8 +134,8 @@ def labelled_lines(settings: Settings) -> Iterator[bytes]:
     nobody checked are not used.
     """
     with open_traffic(settings) as traffic:
-        people = traffic.people()
+        departments = traffic.chosen_departments()
         for event in traffic.events():
-            if isinstance(event, Message) and event.id in people:
-                line = _LabelledLine(text=event.decided_text, label=people[event.id])
+            if isinstance(event, Message) and event.id in departments:
+                line = _LabelledLine(text=event.decided_text, label=departments[event.id])
                 yield msgspec.json.encode(line)
