@@ -3,9 +3,9 @@
 One script checks the lease and marks the item with the ids of the outcomes that will come; claims
 pass over it. The outcomes go to Kafka, and the feed ends the closing when it reads them. An agent
 gets an answer when the feed says that these outcomes are the first for their messages. While the
-feed is late, an unbroken mark in an unchanged Redis is enough, because no other agent can have got
-the item. If neither is there in time, as in a rebuild, outcomes.v1 itself decides, read from the
-position at which the messages waited.
+feed is late, the mark confirms the outcomes by itself, unless Redis has changed: no other agent can
+have claimed the item. Without a confirmation in time, as in a rebuild, outcomes.v1 itself decides,
+read from the position at which the messages waited.
 """
 
 import asyncio
@@ -33,6 +33,7 @@ _POLL_INTERVALS_S = (0.004, 0.008, 0.016, 0.025)
 """The pauses between questions to Redis; the last one repeats."""
 
 Publish = Callable[[Outcome], Awaitable[tuple[int, int]]]
+"""Publishes an outcome; returns its partition and offset."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +53,7 @@ class Closer:
         """
         ids = [outcome.id for outcome in outcomes]
         history = await self.desk_queue.mark_closing(lease.item, lease.lease, verb, ids)
-        results = await asyncio.gather(*map(self.publish, outcomes), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        records = [result for result in results if isinstance(result, tuple)]
-        number, last = records[0][0], max(offset for _, offset in records)
+        number, last = await self._publish_all(outcomes)
         partition = f"{topics.OUTCOMES.name}/{number}"
         closes = [(m, hops, o.id) for o in outcomes for m, hops in closed_messages(o)]
 
@@ -71,13 +67,26 @@ class Closer:
         if answer == "unknown":
             raise Retry(
                 NEIGHBOUR_S,
-                "it is written, but the desk can't confirm yet that it counts: send it again",
+                "your act is written, but the desk can't confirm yet that it counts: send it again",
             )
         if answer == "superseded":
             log.warning("desk.superseded", item=lease.item, agent=lease.agent, verb=verb)
             raise LeaseLost(
                 "another agent finished the item first: what you did does not count for it"
             )
+
+    async def _publish_all(self, outcomes: Sequence[Outcome]) -> tuple[int, int]:
+        """Publish outcomes of one conversation; return their partition and the last offset.
+
+        Every outcome is on its way before the first error is raised.
+        """
+        results = await asyncio.gather(*map(self.publish, outcomes), return_exceptions=True)
+        positions = []
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+            positions.append(result)
+        return positions[0][0], max(offset for _, offset in positions)
 
 
 def first_closings(

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from workers.desk_queue.values import Closing, OffsetRange, QueuedMessage
 
-_WEIGHT_A_SCRIPT = 400
-"""One message or 4 KiB of bodies weigh 1; this sum takes Redis about 5 ms."""
+_MAX_SCRIPT_WEIGHT = 400
+"""A message weighs 1, and 1 more for each 4 KiB of its body. This sum takes Redis about 5 ms."""
 
 Applied = TypeVar("Applied", QueuedMessage, Closing)
 Argument = str | bytes | int | float
@@ -24,9 +24,10 @@ def message_chunks(
     """Yield the arguments of each ADD: its position, and its messages in a flat list."""
     for chunk, position in _chunks(queued_messages, span, _message_weight):
         flat: list[Argument] = []
-        for a in chunk:
-            flat += [a.department, a.conversation, a.message, a.hops, a.arrived_ms]
-            flat += [int(a.score), int(a.quiet), a.partition, a.offset, a.work]
+        for queued in chunk:
+            flat += [queued.department, queued.conversation, queued.message, queued.hops]
+            flat += [queued.arrived_ms, int(queued.score), int(queued.quiet)]
+            flat += [queued.partition, queued.offset, queued.work]
         yield position, flat
 
 
@@ -36,9 +37,10 @@ def closing_chunks(
     """Yield the arguments of each CLOSE: its position, and its closings in a flat list."""
     for chunk, position in _chunks(closings, span, _closing_weight):
         flat: list[Argument] = []
-        for c in chunk:
-            flat += [c.outcome, c.department, c.conversation, c.offset, len(c.messages)]
-            flat += [value for message in c.messages for value in message]
+        for closing in chunk:
+            flat += [closing.outcome, closing.department, closing.conversation]
+            flat += [closing.offset, len(closing.messages)]
+            flat += [value for message in closing.messages for value in message]
         yield position, flat
 
 
@@ -55,13 +57,14 @@ def _chunks(
 ) -> Iterator[tuple[Sequence[Applied], Position]]:
     """Yield slices of `values`, each with its part of the span."""
     begin, total, start = 0, 0, span.start if span else 0
-    for n, value in enumerate(values):
+    for index, value in enumerate(values):
         total += weight(value)
-        # The script would take the second of two values of one record for a repeat.
-        apart = n > begin and value.offset != values[n - 1].offset
-        if total > _WEIGHT_A_SCRIPT and (apart or span is None) and n > begin:
-            yield values[begin:n], _position(span, start, value.offset)
-            begin, total, start = n, weight(value), value.offset
+        if total <= _MAX_SCRIPT_WEIGHT or index == begin:
+            continue
+        # Two values of one record share a chunk: a second script would take one for a repeat.
+        if span is None or value.offset != values[index - 1].offset:
+            yield values[begin:index], _position(span, start, value.offset)
+            begin, total, start = index, weight(value), value.offset
     rest = values[begin:]
     if rest or span is not None:
         yield rest, _position(span, start, span.end if span else 0)

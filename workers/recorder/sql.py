@@ -1,7 +1,7 @@
 """Writes one batch in one transaction of the store, together with its offsets.
 
-The store has all of the batch or nothing. A second recorder that still writes for a partition it
-lost meets other offsets and gives up.
+The store has all of the batch or nothing. A recorder that writes for a partition which it has lost
+finds other offsets there, and raises Fenced.
 """
 
 import json
@@ -48,8 +48,8 @@ def write_records(
     """Write records in one transaction and return the written rows; raise Fenced, or an outage.
 
     `adoptions` are the counts of store/topic_logs.py with which the caller began to read the
-    topics. If the store refuses a batch, its halves are tried in order, down to the faulty record,
-    of which only its own row is written.
+    topics. If the store refuses a batch, its halves are tried in order, down to the faulty record.
+    Only that record's own row is then written.
     """
     try:
         return [_write_all(engine, records, search_key, adoptions or {}, extras=True)]
