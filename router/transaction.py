@@ -102,8 +102,8 @@ class Transactions:
     def begin(self, consumer: Consumer, offsets: Offsets) -> None:
         """Open a transaction with the offsets that it ends at.
 
-        Offsets go first, because the coordinator is often busy right after a commit. This call is
-        repeated after our own short back-off, while a produce would wait the fixed 20 ms of
+        Offsets go first, because the coordinator is often busy right after a commit. The client
+        repeats this call after `retry.backoff.ms`, whereas a produce would wait the fixed 20 ms of
         librdkafka. The broker refuses offsets of a process that has lost its partitions.
         """
         self._calls.make(

@@ -31,9 +31,11 @@ def apply_outcome(
     if state is None:
         return None
     if outcome.kind == "resolved":
-        # If another agent moved some of the messages, the conversation stays open.
-        partial = any(_closed_before(outcome, state))
-        after = (states.noted if partial else states.closed)(state, outcome.id, outcome.at)
+        if any(_closed_before(outcome, state)):
+            # Another agent moved some of the messages, so the conversation stays open.
+            after = states.noted(state, outcome.id, outcome.at)
+        else:
+            after = states.closed(state, outcome.id, outcome.at)
         return states.with_closed(after, closed_messages(outcome))
     if outcome.kind == "replied" and state.unanswered_since is not None:
         return states.answered(state, outcome.id, outcome.at)
@@ -43,7 +45,7 @@ def apply_outcome(
 
 
 def is_superseded(outcome: Outcome, state: ConversationState) -> bool:
-    """Say whether earlier outcomes closed all of the same messages at the same hops.
+    """Say whether earlier outcomes closed all messages of this outcome, at the same hops.
 
     Two agents can have the same item after Redis has lost its lines; then the first outcome counts.
     """
@@ -52,7 +54,7 @@ def is_superseded(outcome: Outcome, state: ConversationState) -> bool:
 
 
 def _closed_before(outcome: Outcome, state: ConversationState) -> list[bool]:
-    """Say of each message that an outcome closes whether an earlier outcome closed it."""
+    """Return whether an earlier outcome closed it, for each message that this outcome closes."""
     return [
         states.has_seen(state, states.closing_key(message, hops))
         for message, hops in closed_messages(outcome)

@@ -1,6 +1,6 @@
 """The reasons of a decision in Turkish and English, with the customer's words as evidence. Pure.
 
-Each step of a decision takes its reasons from here; `mask_evidence` goes over all of them at last.
+Each step of a decision takes its reasons from here, and `mask_evidence` masks them at the end.
 """
 
 import re
@@ -26,22 +26,22 @@ def rule_reasons(
     hits: Sequence[Hit], pack_version: str, departments: Container[str]
 ) -> list[Reason]:
     """Return one reason for each rule that matches."""
-    return [
-        Reason(
-            kind="rule",
-            id=rule.id,
-            version=pack_version,
-            evidence=hit.evidence,
-            weight=rule.weight,
-            speaks_for=rule.department
-            if rule.department and rule.department in departments
-            else "",
-            text_tr=rule.tr,
-            text_en=rule.en,
-        )
-        for hit in hits
-        for rule in (hit.rule,)
-    ]
+    return [_rule_reason(hit, pack_version, departments) for hit in hits]
+
+
+def _rule_reason(hit: Hit, pack_version: str, departments: Container[str]) -> Reason:
+    rule = hit.rule
+    department = rule.department or ""
+    return Reason(
+        kind="rule",
+        id=rule.id,
+        version=pack_version,
+        evidence=hit.evidence,
+        weight=rule.weight,
+        speaks_for=department if department in departments else "",
+        text_tr=rule.tr,
+        text_en=rule.en,
+    )
 
 
 def model_reason(model: Model, prediction: Prediction, text: str) -> Reason:
@@ -91,7 +91,7 @@ def customer_priority_reason(standing: str, version: str) -> Reason:
 def mask_evidence(
     reasons: Sequence[Reason], text: str, entities: Sequence[Entity]
 ) -> tuple[Reason, ...]:
-    """Return the reasons with every word masked that quotes a part of a personal number.
+    """Return the reasons with every piece of evidence masked that overlaps a personal number.
 
     All numbers of the text count, since `entities` has only the first of them.
     """

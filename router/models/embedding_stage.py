@@ -26,8 +26,8 @@ _MAX_EMBEDDED_CHARS = 300
 class EmbeddingStage(Record, frozen=True, kw_only=True):
     """The embedding stage of a model, as the head of its file describes it.
 
-    It looks again at texts whose best probability is under `below`, with the embeddings of
-    `engine`. The share `part` of the answer is the embeddings'.
+    It classifies texts again whose best probability is under `below`, by the embeddings of
+    `engine`. `part` is the share of the embeddings in the answer, and the model has the rest.
     """
 
     engine: str
@@ -82,8 +82,8 @@ def embed(text: str) -> Floats:
 def classify_embedding(embedding: Floats, weights: Floats) -> Floats:
     """Return the probabilities of the labels for one embedding.
 
-    `weights` are EMBEDDING_SIZE + 1 rows x labels, with the bias in the last row. A product of many
-    embeddings at once could differ in its last bit.
+    `weights` are EMBEDDING_SIZE + 1 rows x labels, with the bias in the last row. The function
+    takes one embedding at a time, because a product of many could differ in its last bit.
     """
     margins = embedding.astype(np.float64) @ weights[:-1] + weights[-1]
     odds = np.exp(margins - margins.max())

@@ -16,6 +16,7 @@ _BINS = 15
 """The usual number of bins for the expected calibration error (Guo et al. 2017)."""
 
 _Z_95 = 1.959964
+"""The standard score of a two-sided interval with 95 % confidence."""
 
 
 class ReliabilityBin(Record, frozen=True, kw_only=True):
@@ -30,43 +31,51 @@ class ReliabilityBin(Record, frozen=True, kw_only=True):
 
 
 def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """Return the bounds of a share of `count` with 95 % (Wilson 1927)."""
+    """Return the 95 % confidence interval of a share of `count` answers (Wilson 1927)."""
     if not count:
         return 0.0, 1.0
     z = _Z_95
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    half /= 1 + z * z / count
+    shrink = 1 + z * z / count
+    middle = (share + z * z / (2 * count)) / shrink
+    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / shrink
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def compute_figures(
     labels: Sequence[str], truth: Ints, answers: Ints, probabilities: Floats
 ) -> Figures:
-    """Return the figures of answers; `truth` and `answers` are numbers of labels."""
+    """Return the figures of answers; `truth` and `answers` are indexes of `labels`."""
     right = answers == truth
     accuracy = float(right.mean())
     low, high = wilson_interval(accuracy, len(truth))
-    f1 = []
-    for label in range(len(labels)):
-        hits = int((right & (truth == label)).sum())
-        both = int((truth == label).sum() + (answers == label).sum())
-        if (truth == label).any():
-            f1.append(2 * hits / both if both else 0.0)
     bins = reliability_curve(right, probabilities.max(axis=1))
     return Figures(
         accuracy=accuracy,
         low=low,
         high=high,
         majority=float(np.unique(truth, return_counts=True)[1].max() / len(truth)),
-        macro_f1=float(np.mean(f1)) if f1 else 0.0,
+        macro_f1=_macro_f1(len(labels), truth, answers),
         ece=sum(abs(b.said - b.right) * b.count for b in bins) / len(truth),
         folds=FOLDS,
     )
 
 
+def _macro_f1(label_count: int, truth: Ints, answers: Ints) -> float:
+    """Return the mean F1 of the labels that the truth has, 0 without any."""
+    f1 = []
+    for label in range(label_count):
+        is_truth, is_answer = truth == label, answers == label
+        if is_truth.any():
+            hits = int((is_truth & is_answer).sum())
+            f1.append(2 * hits / int(is_truth.sum() + is_answer.sum()))
+    return float(np.mean(f1)) if f1 else 0.0
+
+
 def reliability_curve(right: Bools, confidence: Floats) -> list[ReliabilityBin]:
-    """Return the reliability curve in bins of equal width, without the empty ones."""
+    """Return the share of right answers by their confidence, in bins of equal width.
+
+    Empty bins are left out.
+    """
     numbers = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
     bins = []
     for number in range(_BINS):
