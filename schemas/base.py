@@ -8,15 +8,14 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 NAMESPACE = uuid.UUID("6f1c9a52-3f0e-5d43-9b0e-8f3f5a3f7d10")
-"""Namespace of all ids made here. Changing it changes every id: never do."""
+"""The namespace of all derived ids. Never change it, because every id would change."""
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 """An instant; always with a time zone, always UTC when Santral wrote it."""
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,62}$")]
-"""A department's, rule's or topic's name: lower case, digits, underscore."""
-
+"""The name of a department, a rule or a topic, in lower-case letters, digits and underscores."""
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
 """A value of JSON."""
@@ -28,12 +27,12 @@ JsonObject: TypeAlias = Mapping[str, Json]
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A frozen, keyword-only Struct; unknown fields are ignored when decoded.
 
-    Made once and never changed, it cannot be part of a cycle: the collector need not look at it.
+    A Record never changes, so it can't be part of a cycle, and the garbage collector ignores it.
     """
 
 
 def derived_id(*parts: str) -> str:
-    """Return the UUIDv5 (RFC 9562) of `parts`: same parts, same id, in every process.
+    """Return the UUIDv5 (RFC 9562) of `parts`, the same in every process.
 
     The parts are written as a JSON array first, so that ("a", "bc") and ("ab", "c") differ.
     """
@@ -41,7 +40,7 @@ def derived_id(*parts: str) -> str:
 
 
 def message_id(channel: str, source: str, native_id: str) -> str:
-    """Return the id of a message: a redelivery of the same native id is the same message."""
+    """Return the id of a message, which a redelivery of the same native id has too."""
     return derived_id("message", channel, source, native_id)
 
 

@@ -33,7 +33,7 @@ class Evidence(Record, frozen=True, kw_only=True):
 class Reason(Record, frozen=True, kw_only=True):
     """One reason for a decision, readable in Turkish and English.
 
-    The weight of a rule or model `speaks_for` a department, where it names one.
+    `weight` counts for the department in `speaks_for`, which is empty when the reason favours none.
     """
 
     kind: Literal["rule", "model", "state"]
@@ -71,8 +71,9 @@ class Entity(Record, frozen=True, kw_only=True):
 
 
 class Decision(Record, frozen=True, kw_only=True):
-    """Where a message goes and why. The same versions, state and message give the same decision.
+    """The department of a message, with the reasons.
 
+    The same versions, state and message give the same decision.
     `sentiment` is from -1 to 1, `severity` from 0 to 2, and `priority` from 0 to 100. `hops` counts
     how often people moved the item. `guesses` are the two likeliest departments of a message in
     triage, whose confidence was below `threshold`. `incident` is the open incident of the message.

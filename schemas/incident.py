@@ -101,7 +101,7 @@ def apply_record(incident: Incident | None, record: Incident) -> Incident:
     """Return an incident after one more record.
 
     The watch never overrides a person's dismissal or merge, which it may not have seen yet. A
-    confirmed incident stays confirmed while it grows. A closed incident that opens again is open.
+    confirmed incident stays confirmed while it grows. A closed incident can open again.
     """
     if incident is None:
         return record
@@ -147,7 +147,7 @@ def apply_record(incident: Incident | None, record: Incident) -> Incident:
 def resolve_merged(
     incident: Incident | None, find: Callable[[str], Incident | None]
 ) -> Incident | None:
-    """Return an incident, or the last one of its merges; None if `find` does not know that one.
+    """Return an incident, or the one at the end of its merges, None if `find` does not have that.
 
     For incidents that people merged in a circle, return one of them.
     """
@@ -164,8 +164,8 @@ def likely_same_cause(
     """Return the incidents that may have the same cause, the likeliest first, with shared signs.
 
     A cause that customers describe in two languages can open two incidents. They open within two
-    hours and share signs that most of their messages have. Two outages in two towns look the same,
-    and so people decide.
+    hours and share signs that most of their messages have. Outages in two towns look like that too,
+    so people decide.
     """
     similar = []
     for other in others:
