@@ -28,7 +28,7 @@ class Accept(Protocol):
 
 
 class CursorStore(Protocol):
-    """The cursors of all sources, which tell how far each was read."""
+    """The cursors of all sources, each with the position up to which its source was read."""
 
     async def load(self, source: str) -> Cursor | None:
         """Return the newest cursor of a source, or None."""
@@ -40,12 +40,12 @@ class CursorStore(Protocol):
 
 
 def _load_no_state(_name: str) -> str | None:
-    """Return None: for a source without state."""
+    """Return None, for a source without state."""
     return None
 
 
 def _drop_state(_name: str, _value: str) -> None:
-    """Store nothing: for a source without state."""
+    """Store nothing, for a source without state."""
 
 
 def _same_pause(pause_s: float) -> float:
@@ -57,10 +57,11 @@ def _same_pause(pause_s: float) -> float:
 class SourceContext:
     """The functions that ingest lends a source.
 
-    `now` tells the time, `pause` waits so many seconds, `warn` logs an event. `report_pass` notes a
-    finished pass over a source or one of its mailboxes. `load_state` and `save_state` keep a small
-    text or secret under a name, over a restart. `shorten_pause` returns the seconds to wait after a
-    failure: few while Kafka or the archive is away, because the vendor is not the cause.
+    `now` returns the time, `pause` waits for a number of seconds, and `warn` logs an event.
+    `report_pass` notes a finished pass over a source or one of its mailboxes. `load_state` and
+    `save_state` keep a small text or secret under a name, over a restart. `shorten_pause` returns
+    the seconds to wait after a failure: few while Kafka or the archive is away, because the vendor
+    is not the cause.
     """
 
     now: Callable[[], datetime]

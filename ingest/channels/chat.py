@@ -66,7 +66,9 @@ class Account(Record, frozen=True, kw_only=True):
     brand: Brand = ""
     origins: Annotated[
         tuple[str, ...],
-        msgspec.Meta(description="The sites that may embed the widget; none allows any."),
+        msgspec.Meta(
+            description="The sites that may embed the widget; an empty list allows every site."
+        ),
     ] = ()
 
 

@@ -34,7 +34,7 @@ _MAX_FILE_NAME_CHARS = 200
 _ID_DIGITS = 32  # 128 bits of a hash
 _MAIL_ADDRESS = re.compile(r"^[^@\s<>,;]{1,64}@[^@\s<>,;]{1,255}$")
 _CONFIRMED = "c"
-"""The end of the time in a stamp whose form was shown a second time."""
+"""The letter behind the time in the stamp of a form that was shown a second time."""
 
 Doubt = Literal["hidden_field", "false_stamp", "too_old"]
 Field = Literal["text", "email", "phone"]
@@ -47,7 +47,9 @@ class Account(Record, frozen=True, kw_only=True):
     brand: Brand = ""
     origins: Annotated[
         tuple[str, ...],
-        msgspec.Meta(description="The sites that may embed the form; none allows any."),
+        msgspec.Meta(
+            description="The sites that may embed the form; an empty list allows every site."
+        ),
     ] = ()
     title_tr: Annotated[str, msgspec.Meta(description="The title in Turkish.")] = "Bize yazın"
     title_en: Annotated[str, msgspec.Meta(description="The title in English.")] = "Write to us"
@@ -108,7 +110,9 @@ class Form:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one form: its content type, a line end, and the body."""
         form = read_form(delivery.raw)
-        for field, flaw in form.flaws().items():
+        flaws = form.flaws()
+        if flaws:
+            field, flaw = next(iter(flaws.items()))
             raise Rejected("form.malformed", f"{_SENTENCES[flaw]} - at `$.{field}`")
         files = [file for file in form.files[:_MAX_FILES] if file.data]
         attachments = tuple(_describe_file(file) for file in files)

@@ -60,7 +60,7 @@ class Instagram(MetaWebhook[Account]):
         return await fetch_mention(ref, raw, settings, web)
 
     async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
-        """Return a file from its public address, which ends after a while."""
+        """Return a file from its public address, which expires after a while."""
         return await web.get(ref)
 
     def setup(self, settings: Account, url: str) -> str | None:

@@ -48,7 +48,7 @@ class Messenger(MetaWebhook[meta_account.Account]):
         return await fetch_mention(ref, raw, settings, web)
 
     async def fetch(self, ref: str, settings: meta_account.Account, web: MediaClient) -> bytes:
-        """Return a file from its public address, which ends after a while."""
+        """Return a file from its public address, which expires after a while."""
         return await web.get(ref)
 
     def setup(self, settings: meta_account.Account, url: str) -> str | None:

@@ -129,7 +129,7 @@ class Viber:
         if event == "message":
             return WebhookResult(deliveries=(body,))
         if not event:
-            raise Rejected("json.invalid", "no call of Viber's: no event")
+            raise Rejected("json.invalid", "not a call of Viber: `event` is missing")
         return WebhookResult(ignored=(event if event in _OTHER_EVENTS else "other_event",))
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
@@ -167,7 +167,7 @@ class Viber:
         return Parsed(message=result, media=media)
 
     async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
-        """Return a file from its public address, which ends after a while."""
+        """Return a file from its public address, which expires after a while."""
         return await web.get(ref)
 
     def setup(self, settings: Account, url: str) -> str | None:

@@ -1,7 +1,7 @@
 """The YouTube channel takes the comments of others under the videos of a channel.
 
-Each person in a thread has a conversation of their own. An old thread with a new answer stays at
-its place in the listing, and so the source compares the number of its answers with the last one.
+Each person in a thread has a conversation of their own. A new answer does not move its thread up in
+the listing, so the source compares the number of a thread's answers with that of the last pass.
 Source: developers.google.com/youtube/v3, commentThreads, comments.
 """
 
@@ -50,7 +50,8 @@ class Account(Record, frozen=True, kw_only=True):
         int,
         msgspec.Meta(
             description=(
-                "The newest threads that each pass reads; 100 cost one unit of the day's 10,000."
+                "The number of newest threads that each pass reads; 100 cost one of the day's "
+                "10,000 units."
             )
         ),
     ] = 200
@@ -171,7 +172,7 @@ class Youtube:
         return bool(settings.channel_id and settings.refresh_token)
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
-        """Return the comments of one channel."""
+        """Return the source that lists the comments under the channel's videos."""
         return PolledSource("youtube", account, settings, context, VideoComments().list_items)
 
 
@@ -185,7 +186,7 @@ class VideoComments:
     async def list_items(
         self, settings: Account, client: VendorClient
     ) -> AsyncIterator[PolledItem]:
-        """Yield the comments of the newest threads, of those that grew with all their answers."""
+        """Yield the comments of the newest threads, and all answers of the threads that grew."""
         page_token, threads_left = "", settings.threads
         while threads_left > 0:
             query = {
@@ -216,7 +217,7 @@ class VideoComments:
             return
         listed = (thread.snippet.top_level_comment, *thread.replies.comments)
         for comment in listed:
-            yield build_item(comment, functools.partial(_item_of, comment))
+            yield build_item(comment, functools.partial(_build_comment_item, comment))
         count = thread.snippet.total_reply_count
         is_partial = count > len(thread.replies.comments)
         if is_partial and count != self._reply_counts.get(thread.id):
@@ -238,7 +239,7 @@ class VideoComments:
             query |= {"pageToken": page_token} if page_token else {}
             page = await self._page(settings, client, "comments", query)
             for raw in page.items:
-                yield build_item(raw, functools.partial(_item_of, raw))
+                yield build_item(raw, functools.partial(_build_comment_item, raw))
             page_token = page.next_page_token or ""
             if not page_token:
                 return
@@ -260,14 +261,14 @@ class VideoComments:
 def _read_comment(item: msgspec.Raw) -> YoutubeComment:
     """Return the comment in an item.
 
-    The source hands over an unreadable thread whole, of which the first comment counts.
+    The source hands over an unreadable thread as it is; the comment is then the thread's first.
     """
     if decode_json(Resource, item).kind == _THREAD_KIND:
         item = decode_json(CommentThread, item).snippet.top_level_comment
     return decode_json(YoutubeComment, item)
 
 
-def _item_of(raw: msgspec.Raw) -> PolledItem:
+def _build_comment_item(raw: msgspec.Raw) -> PolledItem:
     comment = decode_json(YoutubeComment, raw)
     snippet = comment.snippet
     return PolledItem(

@@ -59,7 +59,7 @@ Accounts = Mapping[str, Mapping[str, AccountSettings]]
 
 @dataclass(frozen=True, kw_only=True)
 class Door:
-    """The endpoints, and what they share; `outside` fetches what a webhook asks for."""
+    """The endpoints, and their shared clients. `outside` fetches the addresses in webhook calls."""
 
     settings: Settings
     ingest: Ingest
@@ -233,7 +233,7 @@ class Door:
 
 
 def _note_refusal(webhook: str, account: str, sender: Stranger, error: Rejected) -> None:
-    """Count a refused call; the log has some of an address's wrong calls, the metric all."""
+    """Count a refused call, and log it until its address has failed too often."""
     metrics.count("santral_messages_rejected_total", channel=webhook, code=error.code)
     if not sender.failed():
         log.warning("hook.refused", hook=webhook, account=account, code=error.code, text=error.text)
@@ -282,7 +282,7 @@ def app(door: Door, health: Health) -> Starlette:
     routes = [
         Route("/v1/messages", door.messages, methods=["POST"]),
         Route("/v1/hooks/{channel}/{account}", door.hook, methods=["POST", "GET"]),
-        # Mailgun sends the raw mail to URLs that end in "mime" alone.
+        # Mailgun sends the raw mail only to URLs that end in "mime".
         Route("/v1/hooks/{channel}/{account}/mime", door.hook, methods=["POST"]),
         *DeskProxy(desk=door.desk, max_body=door.settings.door.max_json).routes(),
         Route("/v1/forms/{account}", door.form, methods=["GET", "POST"]),
@@ -299,7 +299,6 @@ def app(door: Door, health: Health) -> Starlette:
     application = Starlette(
         routes=routes, exception_handlers=server.HANDLERS, middleware=[Middleware(PlainPaths)]
     )
-    application.router.redirect_slashes = (
-        False  # it would answer with the host that the caller named
-    )
+    # A redirect would answer with the host that the caller named.
+    application.router.redirect_slashes = False
     return application

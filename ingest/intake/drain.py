@@ -7,6 +7,7 @@ its vendor delays no other; Kafka's absence delays all.
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from ingest.channel import AccountSettings, Delivery
 from ingest.intake.accept import Ingest
@@ -21,7 +22,15 @@ log = get(__name__)
 
 _POLL_INTERVAL_S = 2.0  # another process may have stored a delivery, or Kafka may be back
 _MAX_FETCHES = 8  # deliveries whose files the drain fetches at the same time
+_FIRST_PAUSE_S = 1.0  # each failure doubles the pause
 _MAX_FETCH_PAUSE_S = 120.0
+
+
+class _Pause(NamedTuple):
+    """The pause after a failed fetch, and the monotonic time at which it ends."""
+
+    until_s: float
+    length_s: float
 
 
 class SpoolDrain:
@@ -33,10 +42,10 @@ class SpoolDrain:
         self._ingest, self._accounts = ingest, accounts
         self._spool, self._disk = ingest.spool, ingest.spool.disk
         self._fetches: dict[Path, asyncio.Task[bool]] = {}
-        self._pauses: dict[Path, tuple[float, float]] = {}
+        self._pauses: dict[Path, _Pause] = {}
 
     async def run(self) -> None:
-        """Publish the spool again and again: Kafka or a vendor may be back."""
+        """Publish the spool for ever, at each wake-up and at least every two seconds."""
         try:
             while True:
                 try:
@@ -57,7 +66,7 @@ class SpoolDrain:
         """
         count = self._count_fetched()
         for path in await asyncio.to_thread(self._disk.paths):
-            if path in self._fetches or self._pauses_until_later(path):
+            if path in self._fetches or self._is_paused(path):
                 continue
             entry = await asyncio.to_thread(self._disk.read, path)
             if entry is None:
@@ -87,10 +96,10 @@ class SpoolDrain:
         done = [path for path, task in self._fetches.items() if task.done()]
         return sum([self._fetches.pop(path).result() for path in done])
 
-    def _pauses_until_later(self, path: Path) -> bool:
-        """Return whether the vendor named a later time for this delivery."""
-        until, _ = self._pauses.get(path, (0.0, 0.0))
-        return until > self._ingest.clock.monotonic()
+    def _is_paused(self, path: Path) -> bool:
+        """Return whether a failed fetch of this delivery delays the next one."""
+        pause = self._pauses.get(path)
+        return pause is not None and pause.until_s > self._ingest.clock.monotonic()
 
     async def _fetch(
         self, path: Path, channel: str, delivery: Delivery, settings: AccountSettings
@@ -102,9 +111,9 @@ class SpoolDrain:
         try:
             published = await self._publish(path, channel, delivery, settings, fetch=True)
         except Retry as error:
-            _, previous_s = self._pauses.get(path, (0.0, 1.0))
+            previous_s = self._pauses[path].length_s if path in self._pauses else _FIRST_PAUSE_S
             pause_s = min(_MAX_FETCH_PAUSE_S, max(2 * previous_s, error.after))
-            self._pauses[path] = (self._ingest.clock.monotonic() + pause_s, pause_s)
+            self._pauses[path] = _Pause(self._ingest.clock.monotonic() + pause_s, pause_s)
             log.info("media.later", channel=channel, why=error.text, again_in_s=pause_s)
             return False
         self._pauses.pop(path, None)

@@ -7,6 +7,7 @@ import calendar
 import hashlib
 import io
 import re
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from schemas.base import Record
 from schemas.errors import Rejected
 
 _MAX_FEED_BYTES = 4 * 1024 * 1024
+_MAX_ID_CHARS = 900  # with the feed's address before it; no usual id is longer
+
 FeedEntry = Mapping[str, object]
 """An entry as feedparser gives it: texts, parsed times, and lists of contents."""
 
@@ -54,16 +57,16 @@ def parse_feed(body: bytes, address: str) -> list[ComplaintEntry]:
             resolve_relative_uris=False,
         )
     except (ValueError, OverflowError, RecursionError, LookupError, TypeError) as error:
-        raise Rejected("form.malformed", f"no feed: {type(error).__name__}") from error
+        raise Rejected("form.malformed", f"not a feed: {type(error).__name__}") from error
     if not parsed.entries and not parsed.get("version"):
-        raise Rejected("form.malformed", "no feed: neither RSS nor Atom")
+        raise Rejected("form.malformed", "not a feed: neither RSS nor Atom")
     entries = []
     for entry in parsed.entries:
         published, updated = _iso_time(entry, "published"), _iso_time(entry, "updated")
         entries.append(
             ComplaintEntry(
                 id=str(entry.get("id") or ""),
-                text=to_text(_html(entry)),
+                text=to_text(_html_of(entry)),
                 title=to_text(str(entry.get("title") or ""), laid_out=False),
                 author=str(entry.get("author") or ""),
                 url=str(entry.get("link") or ""),
@@ -74,7 +77,8 @@ def parse_feed(body: bytes, address: str) -> list[ComplaintEntry]:
     return _with_ids(entries, address)
 
 
-def _html(entry: FeedEntry) -> str:
+def _html_of(entry: FeedEntry) -> str:
+    """Return the content of an entry, or its summary when it has no content."""
     content = entry.get("content")
     first = content[0] if isinstance(content, list) and content else {}
     value = first.get("value") if isinstance(first, dict) else None
@@ -95,17 +99,19 @@ def _with_ids(entries: list[ComplaintEntry], address: str) -> list[ComplaintEntr
     head_counts = Counter((entry.url, entry.title, entry.created) for entry in entries)
     identified = []
     for entry in entries:
-        own = entry.id
-        if own and len(links_of_id[own]) > 1:
-            own = f"{own} {entry.url}"
-        if not own and links[entry.url] == 1 and _is_entry_link(entry.url):
-            own = entry.url
-        if not own:
+        own_id = entry.id
+        if own_id and len(links_of_id[own_id]) > 1:
+            own_id = f"{own_id} {entry.url}"
+        if not own_id and links[entry.url] == 1 and _is_entry_link(entry.url):
+            own_id = entry.url
+        if not own_id:
             head = (entry.url, entry.title, entry.created)
             id_parts = head if any(head[1:]) and head_counts[head] == 1 else (*head, entry.text)
-            own = hashlib.sha256("\n".join(id_parts).encode()).hexdigest()
+            own_id = hashlib.sha256("\n".join(id_parts).encode()).hexdigest()
         identified.append(
-            msgspec.structs.replace(entry, id=f"{address}#{own}"[:900] if address else own[:900])
+            msgspec.structs.replace(
+                entry, id=(f"{address}#{own_id}" if address else own_id)[:_MAX_ID_CHARS]
+            )
         )
     return identified
 
@@ -122,8 +128,10 @@ def _is_entry_link(link: str) -> bool:
 def _valid_reference(match: re.Match[bytes]) -> bytes:
     """Return a character reference, or U+FFFD when it names no character."""
     number = int(match[1], 16) if match[1] else int(match[2])
-    odd = number > 0x10FFFF or 0xD800 <= number <= 0xDFFF or number == 0
-    return b"\xef\xbf\xbd" if odd else match[0]
+    is_surrogate = 0xD800 <= number <= 0xDFFF
+    if number == 0 or is_surrogate or number > sys.maxunicode:
+        return "\ufffd".encode()
+    return match[0]
 
 
 def _iso_time(entry: FeedEntry, name: str) -> str:

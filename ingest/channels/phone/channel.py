@@ -36,7 +36,7 @@ class Phone:
         return bool(settings.folder or settings.bucket.name)
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
-        """Return the watch of one folder or bucket."""
+        """Return the source of the account: its bucket, or else its folder."""
         if settings.bucket.name:
             return BucketSource("phone", account, settings.bucket, context)
         return FolderSource(account, settings, context)

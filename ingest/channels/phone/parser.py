@@ -41,8 +41,8 @@ def parse_call(delivery: Delivery, context: Context[Account]) -> Parsed:
     transcript.turns = _spoken_turns(transcript)
     tracks: dict[str, Role] = dict(settings.channels)
     roles_by, confidence = assign_roles(transcript, CallHints(channels=tracks))
-    native_id = transcript.id or _contact_id(delivery.hint)
-    native_id = native_id or hashlib.sha256(delivery.raw).hexdigest()
+    content_id = hashlib.sha256(delivery.raw).hexdigest()
+    native_id = transcript.id or _contact_id(delivery.hint) or content_id
     turns = transcript.turns
     text = "\n".join(turn.text for turn in turns if turn.role == "customer")
     lines = [f"{turn.speaker}: {turn.text}" if turn.speaker else turn.text for turn in turns]
@@ -69,7 +69,7 @@ def parse_call(delivery: Delivery, context: Context[Account]) -> Parsed:
 
 
 def _build_notice(reference: str, delivery: Delivery, context: Context[Account]) -> Parsed:
-    """Return the notice of a call whose transcript its recogniser has."""
+    """Return the notice of a call whose transcript must first be fetched from its recogniser."""
     message = build_message(
         "phone",
         delivery,

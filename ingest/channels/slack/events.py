@@ -27,7 +27,7 @@ def select_event(body: bytes) -> WebhookResult:
         return WebhookResult(ignored=("handshake",), response=WebhookResponse(body=challenge))
     if wrapper.type != "event_callback":
         if not wrapper.type:
-            raise Rejected("json.invalid", "no call of Slack's: no type")
+            raise Rejected("json.invalid", "not a call of Slack: `type` is missing")
         reason = wrapper.type if wrapper.type == "app_rate_limited" else "other_kind"
         return WebhookResult(ignored=(reason,))
     reason = _reason_to_ignore(wrapper.event)

@@ -81,7 +81,7 @@ class Teams:
         if kind in _MESSAGE_TYPES:
             return WebhookResult(deliveries=(body,))
         if not kind:
-            raise Rejected("json.invalid", "no activity: no type")
+            raise Rejected("json.invalid", "not an activity: `type` is missing")
         return WebhookResult(ignored=(kind if kind in _OTHER_TYPES else "other_kind",))
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:

@@ -110,7 +110,7 @@ def select_update(body: bytes) -> WebhookResult:
     """
     fields = decode_json(dict[str, msgspec.Raw], body).keys()
     if "update_id" not in fields:
-        raise Rejected("json.invalid", "no update of Telegram's: `update_id` is missing")
+        raise Rejected("json.invalid", "not an update of Telegram: `update_id` is missing")
     if not any(kind in fields for kind in MESSAGE_UPDATES):
         kind = next((field for field in sorted(fields) if field in _OTHER_UPDATES), "other_kind")
         return WebhookResult(ignored=(kind,))

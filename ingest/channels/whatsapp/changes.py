@@ -1,4 +1,7 @@
-"""Selects the messages of customers in a webhook's change, and names the reason for the rest."""
+"""Selects the messages of customers in a webhook's change, and names the reason for the rest. Pure.
+
+A change is Meta's word for an entry of a call. parser.py reads the edits of messages.
+"""
 
 import msgspec
 

@@ -181,7 +181,7 @@ class EditedMessage(Record, frozen=True, kw_only=True):
     document: WhatsAppFile | None = None
 
 
-class WhatsAppMessageChange(Record, frozen=True, kw_only=True):
+class MessageRevision(Record, frozen=True, kw_only=True):
     """An edit or a deletion of a message, with the new content after an edit."""
 
     original_message_id: str = ""
@@ -232,8 +232,8 @@ class WhatsAppMessage(Record, frozen=True, kw_only=True, rename={"sender": "from
     contacts: tuple[ContactCard, ...] = ()
     order: Order | None = None
     reaction: Reaction | None = None
-    edit: WhatsAppMessageChange | None = None
-    revoke: WhatsAppMessageChange | None = None
+    edit: MessageRevision | None = None
+    revoke: MessageRevision | None = None
     errors: tuple[MessageError, ...] = ()
     referral: Referral | None = None
 

@@ -32,6 +32,8 @@ _REPLY_HEADERS = (
     "x-vacation",
 )
 _MAX_TEXT_CHARS = 2000  # a machine names itself at the beginning of a text
+_MAX_SUBJECT_CHARS = 500  # a longer subject is a text
+_MAX_EVIDENCE_CHARS = 120
 
 
 def detect_machine(
@@ -94,32 +96,32 @@ def _takes_no_answer(mail: Mail) -> bool:
 
 def _has_machine_title(subject: str) -> bool:
     """Say whether a subject begins with a program's words, such as "Automatic reply: …"."""
-    title = words.TITLE.match(subject[:500])
+    title = words.TITLE.match(subject[:_MAX_SUBJECT_CHARS])
     return title is not None and subject[title.end() :].lstrip(" ])")[:1] in (":", "：")
 
 
 def _says_machine(mail: Mail) -> bool:
-    """Say whether a mail calls itself a machine's, outside of its quotes."""
-    subject = mail.get("subject")[:500]
+    """Say whether a mail names itself as written by a machine, outside of its quotes."""
+    subject = mail.get("subject")[:_MAX_SUBJECT_CHARS]
     if words.CHALLENGE.search(subject):
         return True
     if ANSWER.match(subject):
         return False  # the words may be those of our own mail, which it quotes
-    if _answers(mail) and words.TICKET.search(subject):
+    if _is_answer(mail) and words.TICKET.search(subject):
         return True
     text = mail.text[:_MAX_TEXT_CHARS]
     hinted = any(word in text.lower() for word in words.MACHINE_HINTS)
     return hinted and words.MACHINE.search(text) is not None
 
 
-def _answers(mail: Mail) -> bool:
+def _is_answer(mail: Mail) -> bool:
     return mail.raw("in-reply-to") is not None or mail.raw("references") is not None
 
 
 def _delivery_notice(mail: Mail, raw: bytes, evidence: str) -> Automatic:
     """Return a bounce, or the receipt of a delivered mail."""
     if bounce.is_success(mail):
-        return Automatic(kind="receipt", evidence=f"{evidence}, of success"[:120])
+        return Automatic(kind="receipt", evidence=f"{evidence}, of success"[:_MAX_EVIDENCE_CHARS])
     return Automatic(kind="bounce", evidence=evidence, bounce=bounce.read_bounce(mail, raw))
 
 
@@ -144,8 +146,8 @@ def _absence_evidence(mail: Mail) -> str | None:
     suppressed = "all" in mail.get("x-auto-response-suppress").lower()
     if null_sender and (named or (exchange and suppressed)):
         return "null Return-Path and its other signs"
-    # "Ofis dışında teslim alabilir miyim?" is a person's question; a machine's subject has a colon
-    # behind the phrase, or nothing.
+    # "Ofis dışında teslim alabilir miyim?" is a person's question. A machine's subject ends with
+    # the phrase, or continues with a colon or one of a few words.
     rest = subject[named.end() :].strip(" .!-") if named else "?"
     titled = not rest or re.match(r":|until|till|message|notification|bildirim|mesaj", rest, re.I)
     if titled and (suppressed or words.AWAY.search(text)):
@@ -163,14 +165,14 @@ def _receipt_evidence(mail: Mail) -> str | None:
         return None
     if _has_machine_title(subject):
         return "no-reply address and title"
-    answers = _answers(mail) or ANSWER.match(subject) is not None
-    if answers and (words.MACHINE.search(text) or _is_ticket(subject, text)):
+    is_answer = _is_answer(mail) or ANSWER.match(subject) is not None
+    if is_answer and (words.MACHINE.search(text) or _is_ticket(subject, text)):
         return "no-reply address and its words"
     return None
 
 
 def _is_ticket(subject: str, text: str) -> bool:
-    return words.TICKET.search(f"{subject[:500]}\n{text}") is not None
+    return words.TICKET.search(f"{subject[:_MAX_SUBJECT_CHARS]}\n{text}") is not None
 
 
 def _list_evidence(mail: Mail) -> str | None:
@@ -181,7 +183,8 @@ def _list_evidence(mail: Mail) -> str | None:
     mailman = listed and mail.raw("x-mailman-version") is not None
     if mailman and words.CONFIRMATION.match(mail.get("subject")):
         return "List-Id and a confirmation's subject"
-    # A support group's list program sets List-Id on customers' mail, too, so bulk must show.
+    # The list program of a support group sets List-Id on customers' mail too, so List-Id alone does
+    # not show a list's own mail.
     bulk = mail.get("precedence").lower() in ("list", "bulk", "junk")
     if bulk and listed and mail.raw("list-unsubscribe") is not None:
         return "List-Id, List-Unsubscribe and Precedence"
@@ -195,7 +198,7 @@ def _multipart_report(mail: Mail, raw: bytes) -> Automatic:
     )
     types = " ".join(a.type for a, _ in mail.files)
     name = report_type[1].decode().lower() if report_type else types.replace("message/", "")
-    evidence = f"multipart/report {name}"[:120]
+    evidence = f"multipart/report {name}"[:_MAX_EVIDENCE_CHARS]
     if "disposition-notification" in name:
         return Automatic(kind="receipt", evidence=evidence)
     return _delivery_notice(mail, raw, evidence)

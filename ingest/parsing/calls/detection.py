@@ -131,7 +131,7 @@ def _parse_json(body: bytes) -> Transcript:
         raise encrypted_error(body)
     reason = _not_final(keys)
     if reason:
-        raise Rejected("delivery.ignored", f"no transcript: {reason}")
+        raise Rejected("delivery.ignored", f"not a transcript: {reason}")
     return _parse_vendor_json(body, keys)
 
 

@@ -16,7 +16,7 @@ _VIA = re.compile(
           |[,(\[]\s*[^,()\[\]]{1,100}\saracılığıyla[)\]]?)$""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""'Ada Su' via Destek, Ada Su (Destek aracılığıyla)."""
+"""The name that a list writes into From: "'Ada Su' via Destek", "Ada Su (Destek aracılığıyla)"."""
 
 _LIST_HEADERS = (
     "list-id",
@@ -28,7 +28,7 @@ _LIST_HEADERS = (
 )
 _AUTHOR_HEADERS = ("x-original-from", "x-original-sender", "reply-to")
 _MUNGED = re.compile(r"([^@=]{1,64})=([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})@")
-"""ada=ornek.example@dmarc.list.example"""
+"""The address that a list makes of an author's, such as ada=ornek.example@dmarc.list.example."""
 
 
 def find_author(mail: Mail) -> Party:
@@ -52,17 +52,18 @@ def _behind_list(mail: Mail, listed: Party) -> Party | None:
     listing = any(mail.raw(header) is not None for header in _LIST_HEADERS)
     if not via and not (listing and _is_recipient(mail, address)):
         return _unmunge(listed, listed.name) if listing else None
-    name = via["name"] if via else listed.name
+    listed_name = via["name"] if via else listed.name
+    name = _strip_quotes(listed_name)
     for header in _AUTHOR_HEADERS:
         for party in mail.parties(header):
             value = party.handle("email")
             # Some lists answer to all, so the author can be among the recipients, too.
-            is_named = header != "reply-to" or party.name == _plain(name) != ""
-            if value and value != address and (is_named or not _is_recipient(mail, value)):
-                return Party(name=party.name or _plain(name), handles=party.handles)
-    if via and (copied := _named_in_copy(mail, _plain(name))):
+            is_author = header != "reply-to" or (name != "" and party.name == name)
+            if value and value != address and (is_author or not _is_recipient(mail, value)):
+                return Party(name=party.name or name, handles=party.handles)
+    if via and (copied := _named_in_copy(mail, name)):
         return copied
-    return _unmunge(listed, name) if listing or via else None
+    return _unmunge(listed, listed_name) if listing or via else None
 
 
 def _named_in_copy(mail: Mail, name: str) -> Party | None:
@@ -78,7 +79,7 @@ def _unmunge(listed: Party, name: str) -> Party | None:
     plain = f"{match[1]}@{match[2]}" if match else address.removesuffix(".invalid")
     if plain == address:
         return None
-    return Party(name=_plain(name), handles=(Handle(kind="email", value=plain),))
+    return Party(name=_strip_quotes(name), handles=(Handle(kind="email", value=plain),))
 
 
 def _is_recipient(mail: Mail, address: str) -> bool:
@@ -88,5 +89,6 @@ def _is_recipient(mail: Mail, address: str) -> bool:
     return address in values
 
 
-def _plain(name: str) -> str:
+def _strip_quotes(name: str) -> str:
+    """Return a name without the quotes and brackets that a list program puts around it."""
     return name.strip(" '\"()[],")

@@ -18,8 +18,9 @@ from schemas.message import TEXT_LIMIT, Forwarded, Message, Party
 from schemas.text import reply_token
 
 CHANNEL = "email"
+_MAX_SUBJECT_CHARS = 2000
+_MAX_THREAD_IDS = 10  # an answer repeats them in its References
 _REPLY_PREFIX = re.compile(ANSWER, re.IGNORECASE)
-
 _QUOTED_LINE = re.compile(r"^> ", re.MULTILINE)
 
 
@@ -58,7 +59,7 @@ def parse_message(
         kind="mail",
         sender=sender,
         recipients=recipients,
-        subject=subject[:2000],
+        subject=subject[:_MAX_SUBJECT_CHARS],
         text=text,
         full_text=full_text,
         sent_at=header.parse_first_date(mail.values("date")),
@@ -94,7 +95,8 @@ class MessageIds:
     @property
     def newest(self) -> tuple[str, ...]:
         """Return the newest ten of the thread, and this mail unless its id is made up."""
-        return self.thread[-10:] if self.made_up else (*self.thread[-10:], self.native)
+        earlier = self.thread[-_MAX_THREAD_IDS:]
+        return earlier if self.made_up else (*earlier, self.native)
 
 
 def _cut_text(mail: Mail, identity: MessageIds) -> tuple[str, tuple[str, ...]]:
@@ -128,24 +130,27 @@ def identify(
     own = header.parse_message_ids(mail.raw("message-id") or b"")
     # "<shop@ornek.example>" in an In-Reply-To is a mailbox and not a mail. As an id it would put
     # strangers into one conversation.
-    boxes = _mailboxes(mail, recipients)
-    references, parents = (
-        tuple(i for i in header.parse_message_ids(value) if i[1:-1].lower() not in boxes)
-        for value in (mail.all("references"), mail.raw("in-reply-to") or b"")
-    )
+    mailboxes = _mailboxes(mail, recipients)
     return MessageIds(
         native=own[0] if own else _hash_id(mail, account, mailbox, raw),
         made_up=not own,
-        references=references,
-        parents=parents,
+        references=_ids_of_mails(mail.all("references"), mailboxes),
+        parents=_ids_of_mails(mail.raw("in-reply-to") or b"", mailboxes),
     )
+
+
+def _ids_of_mails(value: bytes, mailboxes: set[str]) -> tuple[str, ...]:
+    """Return the Message-IDs of a header, without the addresses of mailboxes."""
+    ids = header.parse_message_ids(value)
+    return tuple(identifier for identifier in ids if identifier[1:-1].lower() not in mailboxes)
 
 
 def _mailboxes(mail: Mail, recipients: tuple[Party, ...]) -> set[str]:
     """Return every address that the mail names as a mailbox."""
-    named = ("from", "reply-to", "delivered-to")
-    others = [p for name in named for p in mail.parties(name)]
-    return {h.value for p in (*recipients, *others) for h in p.handles}
+    others = [
+        party for name in ("from", "reply-to", "delivered-to") for party in mail.parties(name)
+    ]
+    return {handle.value for party in (*recipients, *others) for handle in party.handles}
 
 
 def _hash_id(mail: Mail, account: str, mailbox: str, raw: bytes) -> str:
@@ -172,5 +177,5 @@ def choose_conversation(
     by_token = reply_token.conversation_of(key, tokens) if key else None
     if by_token:
         return by_token
-    root = (*identity.references[:1], *identity.parents[:1], identity.native)[0]
-    return conversation_id(brand, "mail", root)
+    before = identity.references or identity.parents
+    return conversation_id(brand, "mail", before[0] if before else identity.native)

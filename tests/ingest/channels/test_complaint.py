@@ -170,7 +170,7 @@ def test_a_changed_entry_of_an_atom_feed_is_an_event_too() -> None:
 
 
 def test_a_page_that_is_not_a_feed_is_rejected() -> None:
-    with pytest.raises(Rejected, match="no feed"):
+    with pytest.raises(Rejected, match="not a feed"):
         Complaint().take(b"<html><body>x</body></html>")
 
 

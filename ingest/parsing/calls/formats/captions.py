@@ -26,6 +26,9 @@ _BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
 _SPACES = re.compile(r"[^\S\n]+")
 
 
+_MAX_ROLL_GAP_S = 0.5
+"""A cue that begins later than this after another one does not repeat its lines."""
+
 MAX_ROLLED_LINES = 8
 """Roll-up captions repeat at most this many lines, twice those that televisions show."""
 
@@ -197,15 +200,19 @@ def strip_tags(text: str) -> str:
 
 
 def _unroll(utterances: list[Utterance]) -> tuple[list[Utterance], list[str]]:
-    """Remove the lines that roll-up captions repeat of the previous cue; return repairs, too."""
+    """Return the utterances without lines repeated from the previous cue, and the repairs."""
     unrolled: list[Utterance] = []
     repaired: list[str] = []
     shown: list[str] = []
     for utterance in utterances:
         lines = utterance.text.split("\n")
         last = unrolled[-1] if unrolled else None
-        follows = last and utterance.speaker == last.speaker and utterance.start - last.end < 0.5
-        if follows and len(shown) > 0 and (len(lines) > 1 or len(shown) > 1):
+        follows = (
+            last
+            and utterance.speaker == last.speaker
+            and utterance.start - last.end < _MAX_ROLL_GAP_S
+        )
+        if follows and shown and (len(lines) > 1 or len(shown) > 1):
             for size in range(min(len(lines), len(shown), MAX_ROLLED_LINES), 0, -1):
                 if shown[-size:] == lines[:size] and len(lines) > size:
                     utterance.text = "\n".join(lines[size:])
