@@ -8,8 +8,9 @@ a new id.
 import random
 import re
 
-_FORM = re.compile(r"^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
-
+_FORM = re.compile(
+    r"^(?!ff)[0-9a-f]{2}-(?P<trace>(?!0{32})[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-(?P<flags>[0-9a-f]{2})$"
+)
 
 # Ids must differ but not be secret, and so they need no system call each.
 _bits = random.Random().getrandbits  # noqa: S311 - ids are not secret
@@ -22,11 +23,13 @@ def start() -> str:
 
 def child(parent: str | None) -> str:
     """Return a traceparent in the parent's trace, or of a new trace if the parent is not valid."""
-    if parent is None or not _FORM.match(parent):
+    match = _FORM.match(parent or "")
+    if match is None:
         return start()
-    return f"00-{parent[3:35]}-{_bits(64) | 1:016x}-{parent[53:55]}"
+    return f"00-{match['trace']}-{_bits(64) | 1:016x}-{match['flags']}"
 
 
 def trace_id(traceparent: str | None) -> str:
     """Return the trace id within a traceparent, for logs; empty when there is none."""
-    return traceparent[3:35] if traceparent and _FORM.match(traceparent) else ""
+    match = _FORM.match(traceparent or "")
+    return match["trace"] if match else ""

@@ -21,6 +21,12 @@ MESSAGE_LIMIT = 200 * 1024
 """The largest message in bytes of JSON. A work item and an outcome add their own fields, and all of
 it must fit into a record. The archive has the complete text of a message with `text.cut`."""
 
+# The lists of a message that is cut to MESSAGE_LIMIT.
+_MAX_RECIPIENTS = 100
+_MAX_FORWARDED_RECIPIENTS = 50
+_MAX_ATTACHMENTS = 100
+_MAX_THREAD_IDS = 20
+
 
 class Handle(Record, frozen=True, kw_only=True):
     """One way to reach or recognise a person; phones in E.164, addresses in lower case."""
@@ -218,7 +224,9 @@ def truncate_to_limit(message: Message) -> Message:
     sent_on = message.forwarded
     if sent_on is not None:
         sent_on = msgspec.structs.replace(
-            sent_on, text=_cut(sent_on.text, room), recipients=sent_on.recipients[:50]
+            sent_on,
+            text=_cut(sent_on.text, room),
+            recipients=sent_on.recipients[:_MAX_FORWARDED_RECIPIENTS],
         )
     return msgspec.structs.replace(
         message,
@@ -226,9 +234,9 @@ def truncate_to_limit(message: Message) -> Message:
         full_text=_cut(message.full_text, room),
         forwarded=sent_on,
         call=call,
-        recipients=message.recipients[:100],
-        attachments=message.attachments[:100],
-        thread=message.thread[-20:],
+        recipients=message.recipients[:_MAX_RECIPIENTS],
+        attachments=message.attachments[:_MAX_ATTACHMENTS],
+        thread=message.thread[-_MAX_THREAD_IDS:],
         repaired=(*(r for r in message.repaired if r != "text.cut"), "text.cut"),
     )
 

@@ -29,6 +29,7 @@ _SAMPLE_BYTES = 8 * 1024
 _MAX_UNPACKED_BYTES = 1024 * 1024 * 1024  # a larger unpacked size is a bomb's, and an eighth of it
 _MAX_RATIO = 200  # when it is also this many times the packed size
 _MAX_MEMBERS = 20_000
+_MAX_READ_NAMES = 200  # an office file has its folder among its first members
 _TEXT = re.compile(rb"^[\t\n\r\x20-\x7e\x80-\xff]*$")
 _OFFICE_FOLDERS = {
     "word/": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -88,9 +89,9 @@ def _members(data: bytes) -> list[zipfile.ZipInfo] | None:
 
 
 def _zip_type(data: bytes) -> str:
-    names = [m.filename for m in (_members(data) or ())[:200]]
+    names = [member.filename for member in (_members(data) or ())[:_MAX_READ_NAMES]]
     for start, kind in _OFFICE_FOLDERS.items():
-        if any(n.startswith(start) for n in names):
+        if any(name.startswith(start) for name in names):
             return kind
     return "application/zip"
 

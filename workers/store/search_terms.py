@@ -41,6 +41,7 @@ _MAX_NUMBER_CHARS = 24
 _MAX_WRITTEN_CHARS = 256
 """A number with its separators; the text is read this far beyond its limit, to its last number."""
 _MAX_CODE_PREFIX_CHARS = 7
+_HASH_DIGITS = 24  # 96 bits of a hash
 """The letters and the separator before a code's digits."""
 _MAX_NUMBER_WORDS = 8
 
@@ -131,7 +132,7 @@ def phone_tokens(text: str) -> list[str]:
 
 def _hashed(key: bytes, number: str) -> str:
     digest = hmac.new(key, f"santral.search.{_bare(number)}".encode(), sha256).hexdigest()
-    return _PERSONAL + digest[:24]
+    return _PERSONAL + digest[:_HASH_DIGITS]
 
 
 def _bare(number: str) -> str:

@@ -11,6 +11,9 @@ from ingest.parsing.automail.delivery_report import ORIGINAL_TYPES
 from ingest.parsing.mime.parsed_mail import Mail
 
 _MAX_TEXT_CHARS = 4000  # the rest of the text is not read
+_MAX_SUBJECT_CHARS = 500  # a longer subject is a text
+_MAX_QUOTED_CHARS = 80  # evidence quotes this much of a header
+_MAX_ENCLOSED_BYTES = 64 * 1024  # the headers of a returned mail are in these first bytes
 _TYPE = re.compile(rb"report-type\s{0,9}=\s{0,9}[\"']?feedback-report", re.IGNORECASE)
 _FIELD = re.compile(r"^Feedback-Type:[ \t]{0,9}[\w-]+", re.IGNORECASE | re.MULTILINE)
 _WORDS = re.compile(
@@ -40,9 +43,9 @@ def find_report(mail: Mail) -> str | None:
         return "multipart/report feedback-report"
     if any(a.type == "message/feedback-report" for a, _ in mail.files):
         return "message/feedback-report"
-    text, subject = mail.text[:_MAX_TEXT_CHARS], mail.get("subject")[:500]
+    text, subject = mail.text[:_MAX_TEXT_CHARS], mail.get("subject")[:_MAX_SUBJECT_CHARS]
     if _AGGREGATE.match(subject) and mail.files:
-        return f"Subject: {subject[:80]}"
+        return f"Subject: {subject[:_MAX_QUOTED_CHARS]}"
     encloses = any(a.type in ORIGINAL_TYPES for a, _ in mail.files)
     if not encloses and mail.content_type != "multipart/report":
         return None
@@ -50,7 +53,8 @@ def find_report(mail: Mail) -> str | None:
         return "Feedback-Type"
     staff = _STAFF.search(mail.raw("from") or b"")
     if staff and (_SUBJECT.match(subject) or _WORDS.search(text)):
-        return f"Subject: {subject[:80]}"
-    if any(b"x-hmxmroriginalrecipient:" in data[:65_536].lower() for _, data in mail.files):
+        return f"Subject: {subject[:_MAX_QUOTED_CHARS]}"
+    heads = [data[:_MAX_ENCLOSED_BYTES].lower() for _, data in mail.files]
+    if any(b"x-hmxmroriginalrecipient:" in head for head in heads):
         return "X-HmXmrOriginalRecipient"
     return None

@@ -14,6 +14,7 @@ from flufl.bounce import all_failures
 
 from ingest.parsing.automail import bounce_words as words
 from ingest.parsing.automail.delivery_report import (
+    MAX_REASON_CHARS,
     ORIGINAL_TYPES,
     REPORT_TYPES,
     is_hard,
@@ -30,6 +31,9 @@ _MAX_RECIPIENTS = 50  # the rest of a bounce's recipients is left out
 _MAX_SCANNED_BYTES = 32 * 1024  # flufl.bounce tries fifty patterns on each line
 _MAX_ENCLOSED_BYTES = 64 * 1024  # the headers of a returned mail are in these first bytes
 _MAX_SUBJECT_CHARS = 500
+_MAX_SENDER_CHARS = 1000
+_MAX_QUOTED_CHARS = 80  # evidence quotes this much of a header
+_MAX_HOPS = 20  # the newest Received headers; the bounce itself is among them
 
 _PATH = re.compile(rb"^<?\s{0,9}>?$|mailer-daemon|postmaster@|^<?#@\[\]>?$", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?<![\w.+=@/-])[\w.+=&'*$%!#/-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
@@ -59,10 +63,11 @@ def find_evidence(mail: Mail) -> str | None:
             return "message/delivery-status"
         if mail.raw("x-failed-recipients") is not None:
             return "X-Failed-Recipients"
-        if any(_FOR_BOUNCE.search(value) for value in mail.values("received")[:20]):
+        hops = mail.values("received")[:_MAX_HOPS]
+        if any(_FOR_BOUNCE.search(value) for value in hops):
             return "Received: for bounce"
     if mailer:
-        return f"From: {sender[:80]}"
+        return f"From: {sender[:_MAX_QUOTED_CHARS]}"
     # "Fwd: Undeliverable" is a person's mail about a bounce.
     return None if forwarded else _evidence_in_words(mail, subject, sender)
 
@@ -84,26 +89,30 @@ def _evidence_in_words(mail: Mail, subject: str, sender: str) -> str | None:
     encloses = any(a.type in ORIGINAL_TYPES for a, _ in mail.files)
     server = code or encloses or words.MACHINE.search(text)
     if daemon and (by_subject or phrase or server):
-        return f"From: {sender[:80]}"
+        return f"From: {sender[:_MAX_QUOTED_CHARS]}"
     failed = by_subject and (phrase or server or not words.PERSON.search(text))
     if (by_path or master) and (failed or (phrase and server)):
-        return "Return-Path and a failure's words" if by_path else f"From: {sender[:80]}"
+        return (
+            "Return-Path and a failure's words"
+            if by_path
+            else f"From: {sender[:_MAX_QUOTED_CHARS]}"
+        )
     alone = words.OF_MAIL.search(text) and _named_addresses(text, _own_addresses(mail), alone=True)
     if gateway and phrase and words.OF_POST.search(text) and (code or alone):
-        return f"From: {sender[:80]}"
+        return f"From: {sender[:_MAX_QUOTED_CHARS]}"
     if not by_subject or words.PERSON.search(text):
         return None
     # An ordinary sender needs the words of a mail server in every way.
     mails = encloses or alone or (code and words.OF_MAIL.search(text))
     if words.MACHINE.search(text) or (phrase and mails):
-        return f"Subject: {subject[:80]}"
+        return f"Subject: {subject[:_MAX_QUOTED_CHARS]}"
     return None
 
 
 def _sender(mail: Mail) -> str:
     """Return From in raw and decoded form; some servers encode "Mail Delivery Subsystem"."""
-    raw = (mail.raw("from") or b"")[:1000].decode("utf-8", "replace").strip()
-    return f"{raw} {mail.get('from')[:1000]}" if "=?" in raw else raw
+    raw = (mail.raw("from") or b"")[:_MAX_SENDER_CHARS].decode("utf-8", "replace").strip()
+    return f"{raw} {mail.get('from')[:_MAX_SENDER_CHARS]}" if "=?" in raw else raw
 
 
 def is_success(mail: Mail) -> bool:
@@ -143,7 +152,7 @@ def read_bounce(mail: Mail, raw: bytes) -> Bounce | None:
         recipients=tuple(dict.fromkeys(recipients))[:_MAX_RECIPIENTS],
         hard=hard,
         delayed=delayed,
-        reason=reason[:300],
+        reason=reason[:MAX_REASON_CHARS],
         original=original,
     )
 

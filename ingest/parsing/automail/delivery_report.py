@@ -20,6 +20,9 @@ ORIGINAL_TYPES = (
 )
 """Types of files that hold the returned mail, or its headers."""
 
+MAX_REASON_CHARS = 300
+"""A bounce gives this much of the server's own line as its reason."""
+
 _MAX_REPORT_BYTES = 256 * 1024  # the rest of a report or an enclosed mail is not read
 _MAX_RECIPIENTS = 500  # the rest of a report is not read
 _SUCCESS_ACTIONS = ("delivered", "relayed", "expanded")

@@ -34,6 +34,7 @@ _REPLY_HEADERS = (
 _MAX_TEXT_CHARS = 2000  # a machine names itself at the beginning of a text
 _MAX_SUBJECT_CHARS = 500  # a longer subject is a text
 _MAX_EVIDENCE_CHARS = 120
+_MAX_QUOTED_CHARS = 60  # evidence quotes this much of a header
 
 
 def detect_machine(
@@ -131,9 +132,9 @@ def _absence_evidence(mail: Mail) -> str | None:
     submitted = mail.get("auto-submitted").lower()
     named = words.TITLE.match(subject)
     if submitted.startswith("auto-replied") and not _is_ticket(subject, text):
-        return f"Auto-Submitted: {submitted[:60]}"
+        return f"Auto-Submitted: {submitted[:_MAX_QUOTED_CHARS]}"
     if submitted and not submitted.startswith("no") and (named or words.AWAY.search(text)):
-        return f"Auto-Submitted: {submitted[:60]}"
+        return f"Auto-Submitted: {submitted[:_MAX_QUOTED_CHARS]}"
     for name in _REPLY_HEADERS:
         if mail.raw(name) is not None and mail.get(name).lower() not in ("no", "false", "0"):
             return name.title()
@@ -151,7 +152,7 @@ def _absence_evidence(mail: Mail) -> str | None:
     rest = subject[named.end() :].strip(" .!-") if named else "?"
     titled = not rest or re.match(r":|until|till|message|notification|bildirim|mesaj", rest, re.I)
     if titled and (suppressed or words.AWAY.search(text)):
-        return f"Subject: {subject[:60]}, and its words"
+        return f"Subject: {subject[:_MAX_QUOTED_CHARS]}, and its words"
     return None
 
 
@@ -160,7 +161,7 @@ def _receipt_evidence(mail: Mail) -> str | None:
     subject, text = mail.get("subject"), mail.text[:_MAX_TEXT_CHARS]
     submitted = mail.get("auto-submitted").lower()
     if submitted.startswith("auto-") and _is_ticket(subject, text):
-        return f"Auto-Submitted: {submitted[:60]}, and its words"
+        return f"Auto-Submitted: {submitted[:_MAX_QUOTED_CHARS]}, and its words"
     if not _takes_no_answer(mail):
         return None
     if _has_machine_title(subject):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
+from ingest.parsing.automail.delivery_report import MAX_REASON_CHARS
 from ingest.parsing.json_values import decode_json
 from ingest.parsing.mime import header
 from ingest.parsing.mime.parsed_mail import Mail
@@ -134,7 +135,7 @@ def _bounce(notice: _SesNotice, kind: str) -> Bounce | None:
         hard=event.bounce_type == "Permanent",
         delayed=delayed,
         original=original,
-        reason=next(reason for reason in reasons if reason)[:300],
+        reason=next(reason for reason in reasons if reason)[:MAX_REASON_CHARS],
     )
 
 

@@ -18,6 +18,8 @@ _HEAD_END = re.compile(
     rf"(?:{'|'.join(map(re.escape, VERBS))}|[>)])\s{{0,9}}[:：]\s{{0,99}}$", re.IGNORECASE
 )
 _MAX_HEAD_CHARS = 200  # a head is directly above its quotation
+_MAX_HEAD_PIECES = 20
+_MAX_HEAD_GAP_LINES = 3  # blank lines may be between the two
 
 PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "figure"})
 BLOCKS = frozenset(
@@ -194,9 +196,13 @@ class Page:
 
     def _is_below_head(self) -> bool:
         """Say whether the words before are the head of a quoted mail."""
-        words = "".join(piece[-_MAX_HEAD_CHARS:] for piece in self._pieces[-20:]).strip()
+        words = "".join(
+            piece[-_MAX_HEAD_CHARS:] for piece in self._pieces[-_MAX_HEAD_PIECES:]
+        ).strip()
         if not words:
-            words = next((line for line in reversed(self._lines[-3:]) if line), "")
+            words = next(
+                (line for line in reversed(self._lines[-_MAX_HEAD_GAP_LINES:]) if line), ""
+            )
         return _HEAD_END.search(words[-_MAX_HEAD_CHARS:]) is not None
 
     def _leave_gap(self, gap: int) -> None:

@@ -177,11 +177,14 @@ def _decode_utf7(data: bytes) -> str:
 _UTF7_RUN = re.compile(rb"([^+]+)|(\+(?:[A-Za-z0-9+/]+-?|-?))")
 
 
+_MAX_SAMPLE_BYTES = 2000  # enough to count the NULs of UTF-16
+
+
 def _utf16_codec(data: bytes, label: str | None) -> str | None:
     """Return the codec of UTF-16 bytes, which have a byte order mark or many NULs."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") and len(data) % 2 == 0:
         return "utf-16"
-    sample = data[:2000]
+    sample = data[:_MAX_SAMPLE_BYTES]
     if "16" not in (label or "") or len(sample) < 2:
         return None
     low, high = sample[1::2].count(0), sample[::2].count(0)

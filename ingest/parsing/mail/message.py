@@ -18,7 +18,7 @@ from schemas.message import TEXT_LIMIT, Forwarded, Message, Party
 from schemas.text import reply_token
 
 CHANNEL = "email"
-_MAX_SUBJECT_CHARS = 2000
+MAX_SUBJECT_CHARS = 2000
 _MAX_THREAD_IDS = 10  # an answer repeats them in its References
 _REPLY_PREFIX = re.compile(ANSWER, re.IGNORECASE)
 _QUOTED_LINE = re.compile(r"^> ", re.MULTILINE)
@@ -59,7 +59,7 @@ def parse_message(
         kind="mail",
         sender=sender,
         recipients=recipients,
-        subject=subject[:_MAX_SUBJECT_CHARS],
+        subject=subject[:MAX_SUBJECT_CHARS],
         text=text,
         full_text=full_text,
         sent_at=header.parse_first_date(mail.values("date")),

@@ -13,7 +13,13 @@ from typing import TypeVar
 
 from ingest.parsing.automail.detection import wants_no_answer
 from ingest.parsing.mail.author import find_author
-from ingest.parsing.mail.message import CHANNEL, MessageIds, choose_conversation, identify
+from ingest.parsing.mail.message import (
+    CHANNEL,
+    MAX_SUBJECT_CHARS,
+    MessageIds,
+    choose_conversation,
+    identify,
+)
 from ingest.parsing.mime import header
 from ingest.parsing.mime.parsed_mail import Mail
 from schemas.base import message_id
@@ -29,6 +35,7 @@ TEXT = (
 _MAX_HEAD_BYTES = 64 * 1024  # the rest of the mail is not read
 _MAX_VALUE_BYTES = 8 * 1024  # a header is cut there; Message-IDs and addresses are shorter
 _MAX_HEADERS = 200
+_MAX_NAME_CHARS = 200
 _LINE = re.compile(rb"([!-9;-~]{1,76})[ \t]*:(.*)", re.DOTALL)
 _ADDRESS = re.compile(rb"[\w.+'=/-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}", re.ASCII)
 
@@ -54,6 +61,7 @@ def unreadable_message(
     identity = _attempt(
         lambda: identify(mail, raw, account, mailbox, recipients), _plain_identity(mail, raw)
     )
+    subject = _attempt(lambda: mail.get("subject"), _plain(mail.raw("subject") or b""))
     source = f"{CHANNEL}:{account}"
     return Message(
         id=message_id(CHANNEL, source, identity.native),
@@ -65,7 +73,7 @@ def unreadable_message(
         kind="mail",
         sender=_attempt(lambda: find_author(mail), _plain_sender(mail)),
         recipients=recipients,
-        subject=_attempt(lambda: mail.get("subject"), _plain(mail.raw("subject") or b""))[:2000],
+        subject=subject[:MAX_SUBJECT_CHARS],
         text=TEXT,
         full_text=TEXT,
         sent_at=_attempt(lambda: header.parse_first_date(mail.values("date")), None),
@@ -110,7 +118,7 @@ def _plain_sender(mail: Mail) -> Party:
         match = _ADDRESS.search(mail.raw(name) or b"")
         if match:
             return Party(handles=(Handle(kind="email", value=match[0].decode().lower()),))
-    return Party(name=_plain(mail.raw("from") or b"")[:200])
+    return Party(name=_plain(mail.raw("from") or b"")[:_MAX_NAME_CHARS])
 
 
 def _plain_identity(mail: Mail, raw: bytes) -> MessageIds:

@@ -18,6 +18,9 @@ MAX_SENTENCE_LINES = 4
 MAX_BLOCK_LINES = 30
 MAX_NAME_CHARS = 40
 MAX_CONTINUATION_CHARS = 200
+MAX_PARTIES_CHARS = 400
+"""An address is looked for in this much of a field of parties."""
+MAX_DATE_CHARS = 200
 _ADDRESS_LINE = re.compile(r"\s{0,20}<[^<>\s@]{1,64}@[^<>\s]{1,200}>[;,]?\s*$")
 
 
@@ -187,17 +190,18 @@ def is_certain(fields: dict[str, str]) -> bool:
     """Say whether a mail program wrote a block of header fields, and not a person a list."""
     if "from" not in fields or len(fields) < 3:
         return False
-    authors = f"{fields['from'][:400]} {fields.get('reply-to', '')[:400]}"
-    if _ADDRESS.search(authors):
+    authors = (fields["from"], fields.get("reply-to", ""))
+    if any(_ADDRESS.search(parties[:MAX_PARTIES_CHARS]) for parties in authors):
         return True
     # The form of a parcel has names and a day, too, but neither a subject nor a time.
-    has_clock = _CLOCK.search(fields.get("date", "")[:200]) is not None
+    has_clock = _CLOCK.search(fields.get("date", "")[:MAX_DATE_CHARS]) is not None
     return "subject" in fields and (len(fields) >= 4 or has_clock)
 
 
 def has_address(fields: dict[str, str]) -> bool:
     """Say whether a party in a block of header fields has a mail address."""
-    return any(_ADDRESS.search(fields.get(key, "")[:400]) for key in ("from", "to", "cc"))
+    parties = [fields.get(key, "")[:MAX_PARTIES_CHARS] for key in ("from", "to", "cc")]
+    return any(map(_ADDRESS.search, parties))
 
 
 def find_head(lines: list[str], index: int, *, is_reply: bool, quotes: Quotes) -> QuoteHead | None:

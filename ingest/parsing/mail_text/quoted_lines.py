@@ -8,9 +8,10 @@ import re
 MIN_BROKEN_CHARS = 60
 """Programs do not break shorter lines, except before a long link."""
 MIN_BROKEN_LINK_CHARS = 30
+MAX_LINK_CHARS = 400
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", ",", ")", "…")
 _GREATER = re.compile(r"[ \t]{0,9}>\d")
-""""A single line such as ">500 TL" compares, and quotes nobody."""
+"""A single line such as ">500 TL" compares, and quotes nobody."""
 _INITIALS = re.compile(r"[ \t]{0,3}([A-Z]{1,3})>(?: |$)")
 _LINK = re.compile(r"https?://[^\s<>\"]{10,}$")
 _LINK_REST = re.compile(r"[^\s<>]{0,300}[=&%/_#][^\s<>]{1,300}(?:>|[.,;)]{0,3}\s*$)")
@@ -64,5 +65,5 @@ class Quotes:
             inside = index + 1 < len(self._lines) and self.quoted[index + 1]
             continues = line[:1].islower() and not above.rstrip().endswith(_SENTENCE_ENDS)
             is_rest = is_wrapped and inside and continues
-            is_link = _LINK.search(above[-400:]) and _LINK_REST.match(line)
+            is_link = _LINK.search(above[-MAX_LINK_CHARS:]) and _LINK_REST.match(line)
             self.quoted[index] = is_rest or is_link is not None

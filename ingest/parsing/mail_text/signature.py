@@ -105,6 +105,7 @@ _BANNER_WORDS = re.compile(
 MAX_BANNER_CHARS = 600
 MAX_BANNER_LINES = 5
 MAX_FOOTER_CHARS = 4000
+MAX_FOOTER_START_CHARS = 300
 MIN_FOOTER_CHARS = 80
 MAX_SIGNATURE_LINES = 12
 MAX_SIGNATURE_CHARS = 1500
@@ -188,7 +189,7 @@ def _without_footer(lines: list[str]) -> list[str]:
         size += len(lines[first]) + 1
     letter = next((index for index, line in enumerate(lines) if line.strip()), len(lines))
     for index in range(max(letter + 1, first), len(lines)):
-        if not _FOOTER.match(lines[index][:300]):
+        if not _FOOTER.match(lines[index][:MAX_FOOTER_START_CHARS]):
             continue
         above = lines[index - 1].strip()
         rest = " ".join(lines[index:])

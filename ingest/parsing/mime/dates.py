@@ -53,6 +53,10 @@ _RETURN_WORD = re.compile(
     re.VERBOSE,
 )
 
+_MAX_NOTICE_CHARS = 4000  # the rest of a notice of absence is not read
+_MAX_WORD_DISTANCE = 60  # characters between a day and a word such as "until"
+_MAX_ABSENCE = timedelta(days=399)  # a later day is not that of a return
+
 
 def fold_keeping_length(text: str) -> str:
     """Return a text in lower case without Turkish letters; offsets stay the same."""
@@ -84,15 +88,15 @@ def find_dates(text: str, near: datetime) -> list[tuple[int, int, datetime]]:
 
 def find_return_date(text: str, sent: datetime) -> datetime | None:
     """Return the last day in a notice of absence that a word such as "until" accompanies."""
-    plain = fold_keeping_length(text[:4000])
-    last: datetime | None = None
-    for start, end, day in find_dates(text[:4000], sent):
-        around = plain[max(0, start - 60) : end + 60]
-        if _RETURN_WORD.search(around) and timedelta(0) <= day - sent + timedelta(
-            days=1
-        ) < timedelta(400):
-            last = day if last is None else max(last, day)
-    return last
+    beginning = text[:_MAX_NOTICE_CHARS]
+    plain = fold_keeping_length(beginning)
+    days = []
+    for start, end, day in find_dates(beginning, sent):
+        around = plain[max(0, start - _MAX_WORD_DISTANCE) : end + _MAX_WORD_DISTANCE]
+        is_absence = -timedelta(days=1) <= day - sent < _MAX_ABSENCE
+        if is_absence and _RETURN_WORD.search(around):
+            days.append(day)
+    return max(days, default=None)
 
 
 def parse_written_date(line: str, default: timezone = TURKEY) -> datetime | None:

@@ -14,11 +14,12 @@ from ingest.parsing.mime.dates import parse_written_date, parse_zone
 from ingest.parsing.mime.transfer_encoding import unbase64
 from schemas.message import Handle, Party
 
+_MAX_NAME_CHARS = 200
 _MAX_ADDRESS_CHARS = 320  # RFC 5321 allows 64 and 255 characters around the @
 MAX_HEADER_BYTES = 256 * 1024
 """A header is cut there; only attacks are longer."""
 
-_MAX_TEXT_BYTES = 16 * 1024  # a text is cut there; a subject later at 2,000 characters
+_MAX_TEXT_BYTES = 16 * 1024  # a text is cut there; mail/message.py cuts a subject once more
 _MAX_PARTY_BYTES = 2 * 1024  # an address with its name is cut there
 _MAX_PARTIES = 1000  # the rest of a header is not read
 _MAX_IDS = 1000  # the first and the newest half; a thread shows its first and its newest ten
@@ -201,7 +202,7 @@ def _parse_address(piece: bytes) -> Party | None:
     if not _QUOTED_LOCAL.match(normal):
         normal = _ROUTE.sub("", normal.strip("\"'").removeprefix("mailto:")).replace(" ", "")
     if len(normal) > _MAX_ADDRESS_CHARS or "@" not in normal:
-        return Party(name=_clean_name(name) or normal[:200])
+        return Party(name=_clean_name(name) or normal[:_MAX_NAME_CHARS])
     value = normalize_address(normal)
     return Party(name=_clean_name(name), handles=(Handle(kind="email", value=value),))
 

@@ -10,7 +10,7 @@ import urllib.parse
 from ingest.parsing.letters.charset import decode
 from ingest.parsing.mime import header
 
-_MAX_NAME_CHARS = 255  # file systems take no longer names
+MAX_NAME_CHARS = 255  # file systems take no longer names
 _MAX_PIECES = 200  # the continuations of one parameter (RFC 2231, section 3)
 _QUOTES = re.compile(rb'"(?:[^"\\]|\\.){0,1000}"', re.DOTALL)
 
@@ -41,7 +41,7 @@ def filename(disposition: bytes, kind: bytes) -> str:
     for value, name in ((disposition, b"filename"), (kind, b"name")):
         title = _rfc2231(value, name) or _simple(value, name)
         if title:
-            return re.split(r"[/\\]", title)[-1][:_MAX_NAME_CHARS]
+            return re.split(r"[/\\]", title)[-1][:MAX_NAME_CHARS]
     return ""
 
 

@@ -16,7 +16,7 @@ from ingest.parsing import files
 from ingest.parsing.html.text import MAX_LAID_OUT_CHARS, to_text
 from ingest.parsing.letters.charset import decode
 from ingest.parsing.mime import calendar_text, header, smime, tnef
-from ingest.parsing.mime.parameters import parameter
+from ingest.parsing.mime.parameters import MAX_NAME_CHARS, parameter
 from ingest.parsing.mime.parsed_mail import Mail
 from ingest.parsing.mime.payload import (
     declared_charset,
@@ -215,7 +215,7 @@ class _Reader:
             return []
         text, packed_files = unpacked
         for title, contents in packed_files:
-            self._keep(files.GENERIC[0], contents, re.split(r"[/\\]", title)[-1][:255])
+            self._keep(files.GENERIC[0], contents, re.split(r"[/\\]", title)[-1][:MAX_NAME_CHARS])
         self._mail.repaired.append("mime.tnef")
         return [_Piece(text, html=False)] if text.strip() and not self._has_text else []
 

@@ -7,6 +7,7 @@ by programs that put text where headers belong.
 import re
 
 _MAX_LINE_BYTES = 64 * 1024  # a header line is cut there
+_MAX_SAMPLE_BYTES = 4096  # a mail has its line ends from the beginning
 _MAX_TYPE_BYTES = 4 * 1024  # a Content-Type or Content-Disposition is cut there
 
 
@@ -21,7 +22,7 @@ def repair_mail(raw: bytes) -> tuple[bytes, bytes, list[str]]:
     if len(stripped) != len(data):
         data = stripped
         repaired.append("mime.leading_blank_lines")
-    head = data[:4096]
+    head = data[:_MAX_SAMPLE_BYTES]
     if b"\r\r\n" in head:
         data = data.replace(b"\r\r\n", b"\r\n")
         repaired.append("mime.line_ends")
@@ -35,6 +36,7 @@ def repair_mail(raw: bytes) -> tuple[bytes, bytes, list[str]]:
 
 
 _HEADER_LINE = re.compile(rb"^(?:[!-9;-~]+[ \t]*:|[ \t])")
+_TYPE_NAME = re.compile(rb"content-(?:type|disposition)", re.IGNORECASE)
 _SPACED_NAME = re.compile(rb"^([!-9;-~]+)[ \t]+:", re.MULTILINE)
 _MAIL_HEADER = re.compile(
     rb"^(?:from|to|cc|subject|date|message-id|received|return-path|mime-version|content-[\w-]+|"
@@ -68,5 +70,5 @@ def _repair_head(data: bytes) -> tuple[bytes, bytes, list[str]]:
 
 
 def _shorten(line: bytes) -> bytes:
-    kind = line[:20].lower().startswith((b"content-type", b"content-disposition"))
-    return line[: _MAX_TYPE_BYTES if kind else _MAX_LINE_BYTES]
+    names_type = _TYPE_NAME.match(line) is not None
+    return line[: _MAX_TYPE_BYTES if names_type else _MAX_LINE_BYTES]

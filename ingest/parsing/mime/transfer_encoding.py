@@ -32,9 +32,12 @@ def unbase64(data: bytes) -> bytes:
     return b"".join(decoded)
 
 
+_MAX_SAMPLE_BYTES = 20_000
+
+
 def is_base64(data: bytes) -> bool:
-    """Say whether nearly all of it belongs to the alphabet of base64."""
-    sample = data[:20_000]
+    """Say whether nearly all bytes of a sample belong to the alphabet of base64."""
+    sample = data[:_MAX_SAMPLE_BYTES]
     return len(_NOT_BASE64.sub(b"", sample)) >= 0.9 * len(sample.translate(None, b"\r\n\t "))
 
 

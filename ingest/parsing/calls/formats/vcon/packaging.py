@@ -14,13 +14,16 @@ from schemas.errors import Rejected
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 """The limit of what a packed transcript may unpack to, so that a gzip bomb is refused."""
 
+_MAX_SIGNATURES = 3  # a signed vCon may be signed again
+_MAX_HEAD_BYTES = 200_000  # the payload of a JWS begins within these bytes
+
 
 def open_signed(raw: bytes) -> tuple[bytes, str]:
     """Return the vCon in a JWS, and the flag that nobody checked the signature."""
-    for _ in range(3):
+    for _ in range(_MAX_SIGNATURES):
         payload = decode_json(Signed, raw).payload
         raw = unpack_gzip(_decode_base64(payload))
-        if b'"payload"' not in raw[:200_000] or b'"signatures"' not in raw:
+        if b'"payload"' not in raw[:_MAX_HEAD_BYTES] or b'"signatures"' not in raw:
             break
     return raw, "signature_unverified"
 
