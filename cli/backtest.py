@@ -144,11 +144,12 @@ def _print_summary(report: "BacktestReport") -> None:
     )
     for move in report.moves[:10]:
         print_note(f"  {move.before} -> {move.after}: {move.count}")
-    if report.judged:
-        j = report.judged
+    judged = report.judged
+    if judged:
         print_note(
-            f"right by people's corrections: {100 * j.before:.1f} -> {100 * j.after:.1f} % "
-            f"({100 * j.after_low:.1f} to {100 * j.after_high:.1f}), {j.messages} messages"
+            f"right by people's corrections: {100 * judged.before:.1f} -> "
+            f"{100 * judged.after:.1f} % ({100 * judged.after_low:.1f} to "
+            f"{100 * judged.after_high:.1f}), {judged.messages} messages"
         )
     before, after = report.microseconds_before, report.microseconds_after
     print_note(f"{before:.0f} -> {after:.0f} microseconds a message")

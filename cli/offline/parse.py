@@ -16,14 +16,14 @@ from schemas.errors import Rejected
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
-@click.option("--account", default="default", show_default=True)
+@click.option("--account", default="default", show_default=True, help="The channel's account.")
 @click.option("--secret", default="", help="The secret that verifies an .http request's signature.")
-@click.option("--now", default="", help="The time it arrives, ISO 8601 or unix seconds.")
+@click.option("--now", default="", help="The time of its arrival, in ISO 8601 or in Unix seconds.")
 @click.pass_context
 def parse(
     ctx: click.Context, channel: str, files: tuple[Path, ...], account: str, secret: str, now: str
 ) -> None:
-    """Show what CHANNEL makes of captured input: a Message, or why it is rejected, a line each.
+    """Print the Message that CHANNEL makes of each captured FILE, or the reason of its refusal.
 
     A FILE.http is a whole request (request line, headers, blank line, body) to a vendor's webhook.
     The command verifies its signature with --secret (or the account's settings) at --now.

@@ -103,7 +103,7 @@ def adjust_priority(
 
 
 def _bounded(points: int) -> int:
-    return 0 if points < 0 else _MAX_PRIORITY if points > _MAX_PRIORITY else points
+    return max(0, min(points, _MAX_PRIORITY))
 
 
 def _overdue_time(

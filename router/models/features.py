@@ -33,11 +33,13 @@ _STEM_CHARS = 5
 
 _PUNCTUATION = "!?"
 _SPACE = 32
-_MOOD_SIGNS = {"good": "¤", "bad": "¦", "other": "§"}
+_GOOD_SIGN, _BAD_SIGN, _OTHER_SIGN = "¤", "¦", "§"
+_MOOD_SIGNS = (_GOOD_SIGN, _BAD_SIGN, _OTHER_SIGN)
 _GOOD_EMOJI = frozenset(
     "😀😁😂😃😄😅😆😉😊😋😍😎😘😇🙂🤗🤩🥰😻👍👏🙏🎉💯💪✨🌟💐🌹💚💙💛💜🧡❤♥☺✌👌🥳😌"
 )
 _BAD_EMOJI = frozenset("😠😡😢😣😤😥😨😩😪😫😭😞😟😔😒😖😓😰😱🤬🤮🤢👿😾👎💔☹🙁🖕💩😑😐🙄😕")
+_EMOJI_SIGNS = dict.fromkeys(_GOOD_EMOJI, _GOOD_SIGN) | dict.fromkeys(_BAD_EMOJI, _BAD_SIGN)
 _FNV_PRIME = np.uint64(1099511628211)  # the prime of FNV-1a
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2 to the 64th over the golden ratio (Knuth)
 
@@ -49,11 +51,8 @@ def _encode_emoji(error: UnicodeError) -> tuple[str, int]:
     """Return the signs of the moods for characters that windows-1254 does not have."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    signs = ""
-    for char in error.object[error.start : error.end]:
-        mood = "good" if char in _GOOD_EMOJI else "bad" if char in _BAD_EMOJI else "other"
-        signs += _MOOD_SIGNS[mood]
-    return signs, error.end
+    chars = error.object[error.start : error.end]
+    return "".join([_EMOJI_SIGNS.get(char, _OTHER_SIGN) for char in chars]), error.end
 
 
 codecs.register_error("santral.mood", _encode_emoji)
@@ -65,7 +64,7 @@ def _sign(char: str, plain: str) -> str:
         return "0"
     if plain.isascii() and plain.isalnum():
         return plain
-    return char if char in _PUNCTUATION or char in _MOOD_SIGNS.values() else ""
+    return char if char in _PUNCTUATION or char in _MOOD_SIGNS else ""
 
 
 _TABLE = table(_sign)

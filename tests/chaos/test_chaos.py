@@ -200,7 +200,10 @@ class Chaos:
 
     def _harm(self, name: str, harm: str) -> None:
         if name == "mail":
-            (self.sink.stop if harm == "away" else self.sink.start)()
+            if harm == "away":
+                self.sink.stop()
+            else:
+                self.sink.start()
             return
         if name == "valkey" and harm != "kill":
             with contextlib.suppress(RedisError):

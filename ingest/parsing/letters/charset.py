@@ -111,19 +111,20 @@ def _decode_single_bytes(data: bytes, label: str | None) -> tuple[str, str | Non
         return data.decode("ascii").replace("\x00", ""), None
     if stateful and not data.isascii():
         declared = None
-    repair = None if declared else ("charset.unknown" if label else "charset.undeclared")
+    missing = "charset.unknown" if label else "charset.undeclared"
     if declared in (None, "utf-8", "cp1252", "cp1254"):
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError:
             pass
         else:
-            is_wrong = declared not in (None, "utf-8")
-            return _clean(text), "charset.wrong" if is_wrong else (None if declared else repair)
+            if declared is None:
+                return _clean(text), missing
+            return _clean(text), None if declared == "utf-8" else "charset.wrong"
     if declared is None:
-        return _decode_guessed(data), repair
+        return _decode_guessed(data), missing
     text, is_right = _decode_declared(data, declared)
-    return _clean(text), repair if is_right else "charset.wrong"
+    return _clean(text), None if is_right else "charset.wrong"
 
 
 def _decode_declared(data: bytes, declared: str) -> tuple[str, bool]:

@@ -70,7 +70,7 @@ def _without_quote(text: str, *, is_reply: bool) -> str:
             own.append(line)
             has_words = has_words or bool(line.strip())
         index += 1
-    return (_join(own) if cuts else text) if has_words else text
+    return _join(own) if cuts and has_words else text
 
 
 def _join(lines: list[str]) -> str:

@@ -24,8 +24,11 @@ def test_the_acts_of_two_agents_have_two_ids_and_a_repeat_has_its_own(
     work: WorkItem, kind: OutcomeKind
 ) -> None:
     item = work.message.id
-    ids = [build_outcome(kind, item, "s", [work], name, NOW).id for name in ("Ada", "Can", "Ada")]
-    assert ids[0] == ids[2] != ids[1]
+    first, other, repeat = (
+        build_outcome(kind, item, "s", [work], name, NOW).id for name in ("Ada", "Can", "Ada")
+    )
+    assert repeat == first
+    assert other != first
 
 
 def test_the_same_text_of_two_agents_is_one_reply(work: WorkItem) -> None:

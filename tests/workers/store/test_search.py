@@ -144,7 +144,10 @@ def _migrate(engine: Engine, revision: str, *, down: bool = False) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        (command.downgrade if down else command.upgrade)(config, revision)
+        if down:
+            command.downgrade(config, revision)
+        else:
+            command.upgrade(config, revision)
 
 
 def test_an_older_store_is_indexed_again_without_its_numbers(

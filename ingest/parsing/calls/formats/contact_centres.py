@@ -172,21 +172,27 @@ class Dialpad(Record, frozen=True, kw_only=True):
     lines: tuple[DialpadLine, ...] = ()
 
 
+def _dialpad_role(line: DialpadLine) -> Role | None:
+    if line.user_id:
+        return "agent"
+    return "customer" if line.contact_id else None
+
+
 def parse_dialpad(raw: bytes) -> Transcript:
     """Return a Dialpad transcript; its times are dates."""
     call = decode_json(Dialpad, raw)
-    lines = [x for x in call.lines if x.type == "transcript" and x.content]
-    times = [time for x in lines if (time := parse_time(x.time))]
+    lines = [line for line in call.lines if line.type == "transcript" and line.content]
+    times = [time for line in lines if (time := parse_time(line.time))]
     began = min(times) if times else None
     utterances = []
     for line in lines:
         time = parse_time(line.time)
         start = (time - began).total_seconds() if time and began else 0.0
-        side: Role | None = "agent" if line.user_id else "customer" if line.contact_id else None
+        role = _dialpad_role(line)
         utterances.append(
             Utterance(
-                speaker=line.name or side or "",
-                role=side,
+                speaker=line.name or role or "",
+                role=role,
                 text=(line.content or "").strip(),
                 start=start,
                 end=start,

@@ -124,7 +124,8 @@ def _utterances(results: DeepgramResults) -> list[Utterance]:
         )
     if utterances or not results.channels:
         return utterances
-    return [_without_speaker((*results.channels[0].alternatives, DeepgramAlternative())[0])]
+    alternatives = results.channels[0].alternatives
+    return [_without_speaker(alternatives[0] if alternatives else DeepgramAlternative())]
 
 
 def _of_track(channel: DeepgramChannel, track: str) -> Iterator[Utterance]:

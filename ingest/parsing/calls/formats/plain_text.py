@@ -261,8 +261,9 @@ def _utterance(
     bracketed = _BRACKETED.match(words)
     if bracketed and time is None:
         time, words = _seconds(bracketed.group(1, 2, 3, 4)), words[bracketed.end() :]
-    start = time if time is not None else previous[-1].start if previous else 0.0
-    return Utterance(speaker=speaker, text=words.strip(), start=start, end=start)
+    if time is None:
+        time = previous[-1].start if previous else 0.0
+    return Utterance(speaker=speaker, text=words.strip(), start=time, end=time)
 
 
 def _count_from_zero(utterances: list[Utterance]) -> None:
