@@ -44,7 +44,7 @@ def topics(ctx: click.Context) -> None:
     is_flag=True,
     help="Print the records that exist now, from the oldest on, and end.",
 )
-@click.option("--count", type=click.IntRange(1), help="End after so many records.")
+@click.option("--count", type=click.IntRange(1), help="End after this number of records.")
 @personal_option
 @click.pass_context
 def tap(

@@ -22,8 +22,8 @@ from runtime.postgres_connection import PatientConnection
 from schemas.errors import ConfigError, Problem, Unavailable
 
 ANSWER_LIMIT_S = 60.0
-"""A statement of a stage without an answer for so long has failed, and its connection ends: no
-batch or page takes a third of it, and the watchdog's patience is longer."""
+"""A statement of a stage without an answer within this time has failed, and its connection ends. No
+batch or page takes a third of it, and the watchdog waits longer."""
 
 _STATE_TABLE = "store_state"  # (name, value); `santral` is the version that migrated last
 _NETWORK = {

@@ -19,7 +19,7 @@ from tests.support.servers.broker import start_broker
 VISITORS = int(os.environ.get("BENCH_SOCKETS", "1000"))
 _OPENED_AT_ONCE = 50  # more would let handshakes run into their timeout
 _LINES_ALONE = 200
-_LINES_IN_BURST = 3  # each visitor sends so many
+_LINES_IN_BURST = 3  # each visitor sends them at once
 
 
 async def _open_chat(url: str) -> ClientConnection:

@@ -42,7 +42,7 @@ class SimulatedMessage:
 
 @dataclass(frozen=True)
 class Cause:
-    """Something that breaks, from a time in seconds on, for so many customers."""
+    """Something that breaks for `customers` customers, from the second `begin` on."""
 
     number: int
     kind: str

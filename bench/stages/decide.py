@@ -96,7 +96,7 @@ def _measure_packs(batch: Sequence[Message]) -> tuple[float, float]:
 
 
 def _invented_policy(count: int, words: Sequence[str]) -> Policy:
-    """Return a policy with so many rules, whose terms are the words in order."""
+    """Return a policy with `count` rules, whose terms are the words in order."""
     rules = tuple(
         Rule(
             id=f"bench.rule{number}",

@@ -67,7 +67,7 @@ def fetch(folder: Path, progress: OnProgress, jars: Sequence[Jar] | None = None)
     done = total - sum(j.size for j in missing)
     for jar in missing:
         progress(done, total)
-        # jgo keeps what a cut connection left and takes it for whole: each try has a fresh cache.
+        # jgo keeps the rest of a cut download as a complete one, so each try has a fresh cache.
         for last in (False, True):
             with tempfile.TemporaryDirectory(dir=folder) as cache:
                 if _fetch_jar(jar, Path(cache), folder, last=last):

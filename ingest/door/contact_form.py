@@ -30,7 +30,7 @@ _CHANNEL = Form()
 
 @dataclass(frozen=True, kw_only=True)
 class FormDoor:
-    """The endpoint of a form; `pause` waits so many seconds, `max_body` is in bytes."""
+    """The endpoint of a form; `pause` waits for a number of seconds, `max_body` is in bytes."""
 
     ingest: Ingest
     key: bytes

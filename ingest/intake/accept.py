@@ -38,7 +38,7 @@ from schemas.message import Message, Raw, truncate_to_limit
 
 log = get(__name__)
 
-_MAX_INLINE_BYTES = 64 * 1024  # writing so much takes less time than a hop to a thread
+_MAX_INLINE_BYTES = 64 * 1024  # a write of this size takes less time than a hop to a thread
 _ARCHIVE_THREADS = 8  # long deliveries that are written to the archive at the same time
 
 T = TypeVar("T")

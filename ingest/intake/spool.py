@@ -42,7 +42,7 @@ class Spool:
         self._wake.set()
 
     async def wait(self, timeout_s: float) -> None:
-        """Wait until the next `wake`, or for so many seconds."""
+        """Wait until the next `wake`, at most for `timeout_s`."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):  # wait_for may lose a cancellation
                 await self._wake.wait()

@@ -62,7 +62,7 @@ class Parsers(Protocol):
     async def parse(
         self, channel: Channel[Account], delivery: Delivery, context: Context[Account]
     ) -> Parsed:
-        """Return what the channel makes of a delivery; raise Rejected."""
+        """Return the Parsed that the channel makes of a delivery; raise Rejected."""
         ...
 
     async def parse_unreadable(
@@ -105,7 +105,7 @@ class ParserPool:
     async def parse(
         self, channel: Channel[Account], delivery: Delivery, context: Context[Account]
     ) -> Parsed:
-        """Return what the channel makes of a delivery.
+        """Return the Parsed that the channel makes of a delivery.
 
         Raises Rejected, and Retry when no process can be started.
         """
@@ -176,7 +176,7 @@ class ParsersInPlace:
     async def parse(
         self, channel: Channel[Account], delivery: Delivery, context: Context[Account]
     ) -> Parsed:
-        """Return what the channel makes of a delivery; raise Rejected."""
+        """Return the Parsed that the channel makes of a delivery; raise Rejected."""
         return await asyncio.to_thread(parse_in_place, channel, delivery, context)
 
     async def parse_unreadable(
@@ -189,7 +189,7 @@ class ParsersInPlace:
 def parse_in_place(
     channel: Channel[Account], delivery: Delivery, context: Context[Account]
 ) -> Parsed:
-    """Return what the channel makes of a delivery; a bug becomes Rejected(parser.bug)."""
+    """Return the Parsed of a delivery; a bug becomes Rejected(parser.bug)."""
     try:
         return parse_delivery(channel, delivery, context)
     except (Rejected, Retry):

@@ -91,7 +91,7 @@ def parse_task(channel: Channel[Account], task: Task) -> Parsed:
 def parse_delivery(
     channel: Channel[Account], delivery: Delivery, context: Context[Account]
 ) -> Parsed:
-    """Return what the channel makes of a delivery, its letters in order.
+    """Return the Parsed that the channel makes of a delivery, its letters in order.
 
     The letters of a long text cost more than its parsing may: both count as one.
     """

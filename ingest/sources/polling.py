@@ -31,10 +31,10 @@ _NEW_AGE = timedelta(days=7)
 _SKIPPED = "-"
 """The prefix of an item's version that was too old for the first pass."""
 
-_VERSION_DIGITS = 16  # two versions of one item never share so many digits of their hashes
+_VERSION_DIGITS = 16  # two versions of an item never share these digits of a hash
 _TIMEOUT_S = 30.0
 _MAX_LIMIT_S = 3600.0  # the longest wait for a vendor's rate limit
-_TOKEN_MARGIN_S = 120.0  # an access token ends so much earlier here than at its server
+_TOKEN_MARGIN_S = 120.0  # we renew an access token this long before it expires
 _MIN_TOKEN_S = 60.0
 
 
@@ -62,7 +62,7 @@ def content_hash(*fields: object) -> str:
 
 
 def build_item(raw: bytes | msgspec.Raw, build: Callable[[], PolledItem]) -> PolledItem:
-    """Return the item that `build` makes of its bytes.
+    """Return the item that `build` reads from its bytes.
 
     An item on which `build` fails, or which has no id, passes unchanged: it becomes a dead letter,
     never ends the listing of the others, and never counts as another item without an id.

@@ -13,7 +13,7 @@ from ingest.source import SourceContext
 MAX_POSTS = 5_000
 """Posts of one source, which bounds the size of its state."""
 
-_SAVE_EVERY = 20  # posts between two savings: a crash forgets at most so many
+_SAVE_EVERY = 20  # posts between two savings, which a crash forgets
 
 
 class RecentPosts:

@@ -25,9 +25,9 @@ _OVERLAP = timedelta(days=7)
 """The age of objects that each pass reads again: an upload in pieces has the time of its beginning,
 and clocks differ. The first pass skips objects that are older."""
 
-_CLOCK_MARGIN = timedelta(minutes=1)  # the store's clock may be so much behind ours
+_CLOCK_MARGIN = timedelta(minutes=1)  # the store's clock may be this much behind ours
 _ERROR_STATUS = re.compile(r"status code: (\d{3})[^:]*:?(?:.*?<Code>(\w{1,60})</Code>)?", re.DOTALL)
-_SAVE_EVERY = 200  # objects between two savings: a crash repeats at most so many
+_SAVE_EVERY = 200  # objects between two savings, which a crash repeats
 MAX_OBJECT_BYTES = 64 * 1024 * 1024
 """Bytes of the largest object that a source reads into memory."""
 _TIMEOUT = timedelta(seconds=60)

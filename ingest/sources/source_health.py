@@ -9,7 +9,7 @@ from runtime.clock import Clock
 from runtime.health.checks import Health, LastSuccess
 
 MAX_PASS_AGE_S = 600.0
-"""A source without a finished pass for so long counts as stuck: most poll every minute."""
+"""A source without a finished pass for this time counts as stuck; most poll every minute."""
 
 
 class SourceHealth:

@@ -39,5 +39,5 @@ class Policy:
 
     @functools.cached_property
     def summarizer(self) -> RuleSummarizer:
-        """The summarizer of this pack's rules. A changed policy gets another one."""
+        """The summarizer of this pack's rules. A changed policy has its own summarizer."""
         return RuleSummarizer(self.departments)

@@ -17,7 +17,7 @@ MAX_UNLABELLED_LINES = 5000
 """A teacher labels at most this many lines; it takes half a minute to five minutes for them."""
 
 _MAX_PROBLEMS = 20
-"""A file of another format is wrong in every line; so many of them show it."""
+"""A file of another format is wrong in every line, and this number of lines shows it."""
 
 
 class TrainingLine(Record, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ def write_file(root: Path, digest: str, data: bytes) -> None:
     folder = root / digest[:2]
     path = folder / digest
     if path.exists():
-        flush_folder(folder)  # its writer may not be so far yet
+        flush_folder(folder)  # its writer may not have flushed it yet
         return
     aside = folder / f".{uuid.uuid4().hex}"
     try:
@@ -133,7 +133,7 @@ class Packs:
             self._flush_all()
 
     def roll(self, older_than_s: float = 0) -> None:
-        """End the present pack where it is so old, and flush it; raise OSError."""
+        """End the present pack if it is at least that old, and flush it; raise OSError."""
         with self._lock:
             pack = self._pack
             if pack and pack.size and self._monotonic() - pack.opened_at >= older_than_s:
@@ -146,7 +146,7 @@ class Packs:
         name = str(uuid.uuid4())
         aside = self._folder / f".{name}"
         handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        # Under its name it is locked from the beginning: nobody takes it for a dead process's.
+        # The lock comes before the name, so that no process takes the pack for a dead one's.
         fcntl.flock(handle, fcntl.LOCK_EX)
         aside.rename(self._folder / name)
         self._pack, self._new_names = _Pack(handle, name, self._monotonic()), True

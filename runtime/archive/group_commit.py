@@ -13,10 +13,10 @@ from contextlib import suppress
 from schemas.errors import Unavailable
 
 GATHER_S = 0.001
-"""A flush begins so much later than its first request. Kafka's acknowledgement takes longer, and at
-a thousand deliveries a second several share the flush."""
+"""A flush waits this time after its first request. Kafka's acknowledgement takes longer, and at a
+thousand deliveries a second several share the flush."""
 _IDLE_S = 5.0
-"""The thread ends after so long without a request."""
+"""The thread ends after this time without a request."""
 
 Waiting = list["asyncio.Future[None]"]
 

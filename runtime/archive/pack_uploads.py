@@ -21,7 +21,7 @@ _RETRY_INTERVALS = 12
 """After a failure the next try comes a minute later, and so does its log line."""
 
 _STOP_PATIENCE_S = 10.0
-"""A stage that stops gives its last uploads so long; the next start continues them."""
+"""A stage that stops gives its last uploads this time; the next start continues them."""
 
 
 class PackUploads:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from schemas.errors import Unavailable
 
 TRUST_S = 10.0
-"""A success is believed for so long; after it, or a second after a failure, a probe decides."""
+"""A success counts for this time. After it, or a second after a failure, a probe decides."""
 _DISTRUST_S = 1.0
 
 

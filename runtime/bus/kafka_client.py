@@ -25,7 +25,7 @@ SETUP_LIMIT_S = 5.0
 queue of connections makes the kernel wait for 1, 2, 4, 8 s between two tries."""
 _END_STEP_S = 0.1
 _STAGGER_S = 0.5
-"""A client asks the next address after so long, while the one before is silent."""
+"""A client tries the next address when the one before has been silent for this time."""
 
 
 class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # aiokafka's classes are untyped here

@@ -21,11 +21,11 @@ Probe = Callable[[], None]
 
 PROBE_INTERVAL_S = 2.5
 PROBE_LIMIT_S = 5.0
-"""A probe without an answer for so long counts as a failure: a frozen server accepts connections
-and stays silent. With the interval, readiness falls within 8 seconds."""
+"""A probe without an answer within this time counts as failed, because a frozen server accepts
+connections and stays silent. With the interval, readiness falls within 8 seconds."""
 
-_RETRY_INTERVAL_S = 1.0  # while it fails: readiness is to be back soon after the neighbour
-_HOLD_S = 5.0  # a failed use outweighs a probe for so long: a probe tries less than a use does
+_RETRY_INTERVAL_S = 1.0  # while it fails, so that readiness is back soon after the neighbour
+_HOLD_S = 5.0  # a failed use outweighs a probe for this time, because a probe tries less
 _LINE_INTERVAL_S = 60.0
 
 

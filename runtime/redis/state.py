@@ -14,7 +14,8 @@ log = get(__name__)
 
 LOG_INTERVAL_S = 60.0
 QUIET_S = 3.0
-"""A server that is read-only still answers reads: it is well after so long without a failure."""
+"""A server that is read-only still answers reads: without a failure for this
+time it counts as well again."""
 
 
 class RedisState:

@@ -81,7 +81,7 @@ def cleanup_policy(topic: AnyTopic) -> str:
 
 
 def min_in_sync(kafka: KafkaSettings, replicas: int) -> int:
-    """Return `min.insync.replicas` for a topic with so many replicas."""
+    """Return `min.insync.replicas` for a topic with this number of replicas."""
     if kafka.min_insync_replicas:
         return kafka.min_insync_replicas
     return SAFE_IN_SYNC if replicas >= SAFE_REPLICAS else 1

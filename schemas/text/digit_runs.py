@@ -62,7 +62,7 @@ class DigitRun(NamedTuple):
 
 
 def digit_runs(text: str, least: int) -> Iterator[DigitRun]:
-    """Yield the runs of a text that have at least so many digits."""
+    """Yield the runs of a text that have `least` digits or more."""
     for match in _RUN.finditer(text):
         if match.end() - match.start() < least:
             continue

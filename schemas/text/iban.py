@@ -20,7 +20,7 @@ _REGISTRY = """
     a4c13:LV a4c14:BH a4c15:GI a4c16:PK,RO a4c20:AZ a4c21:PS,QA a4c22:KW a4c24:LC
     c4n4c16:BY c4n20:DO c4c20:GT c20:MD
 """
-"""An account's form (so many digits n, letters a, either c), and the countries that have it."""
+"""The forms of accounts with their countries; n12 is 12 digits, a4 4 letters, c10 10 of either."""
 
 _FORMS = {
     country: form

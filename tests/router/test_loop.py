@@ -46,7 +46,7 @@ class Hurried(SystemClock):
 
 
 def routed(router: Router, count: int) -> list[int]:
-    """Turn until so many are decided; return the sizes of the batches."""
+    """Turn until `count` records are decided; return the sizes of the batches."""
     sizes: list[int] = []
 
     def turned() -> bool:

@@ -38,7 +38,7 @@ TEXTS = {
 
 
 def sent_after(native: str, text: str, hours: float, root: str = "") -> Message:
-    """Return a message that came so many hours after NOW."""
+    """Return a message that came `hours` after NOW."""
     return message(text, native, root or native, received_at=NOW + timedelta(hours=hours))
 
 
@@ -59,7 +59,7 @@ def traffic() -> list[TrafficRecord]:
 def _outcome(
     of: Message, kind: Literal["rerouted", "resolved"], hours: float, department: str | None = None
 ) -> Outcome:
-    """Return a person's outcome, so many hours after NOW."""
+    """Return a person's outcome, `hours` after NOW."""
     result = decide_message(of, None, policy(), NOW)
     assert result.item is not None
     return Outcome(

@@ -44,7 +44,7 @@ class Texts:
         return f"%{number}" if self.language == "tr" else f"{number}%"
 
     def number(self, value: float, digits: int = 0) -> str:
-        """Return a number with so many digits after the decimal comma or point."""
+        """Return a number with `digits` digits after the decimal comma or point."""
         text = f"{value:.{digits}f}"
         return text.replace(".", ",") if self.language == "tr" else text
 

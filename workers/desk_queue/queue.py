@@ -192,7 +192,7 @@ class DeskQueue:
             await pipe.execute(raise_on_error=False)
 
     async def use_once(self, nonce: str, seconds: int) -> bool:
-        """Say whether this is a nonce's first use, and remember the nonce for so many seconds."""
+        """Say whether this is a nonce's first use, and remember it for these seconds."""
         return bool(await self._redis.set(P + f"once:{nonce}", b"1", nx=True, ex=seconds))
 
     async def count_items(self, department: str) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
 
 _MAX_ANSWER_CHARS = 300  # Bluesky refuses longer posts
-_MAX_CLOCK_SKEW = timedelta(minutes=5)  # an author's clock may be wrong by so much
+_MAX_CLOCK_SKEW = timedelta(minutes=5)  # an author's clock may be wrong by this
 
 
 def parse_event(delivery: Delivery, context: Context[Account]) -> Parsed:

@@ -34,7 +34,7 @@ from schemas.text.fold import fold
 
 _PARENT = re.compile(rb'"parent":\{[^{}]{0,300}?"uri":"([^"]{1,300})"')
 _SAVE_INTERVAL_S = 5.0
-_MAX_SILENCE_S = 60.0  # the network is never silent for so long
+_MAX_SILENCE_S = 60.0  # the network is never silent for this time
 _MAX_GAP = timedelta(minutes=5)  # between the cursor and the first event
 _MAX_EVENT_BYTES = 8 * 1024 * 1024
 

@@ -220,7 +220,7 @@ class ImapSession:
     async def wait_for_change(
         self, seconds: float, pause: Callable[[float], Awaitable[None]]
     ) -> None:
-        """Return when the mailbox changes, and after so many seconds at the latest."""
+        """Return when the mailbox changes, at the latest after `seconds`."""
         if not self._client.has_capability("IDLE"):
             await pause(seconds)
             return

@@ -12,7 +12,7 @@ from ingest.source import Accept, CursorStore, SourceContext
 from schemas.delays import OUTAGE_S, RECONNECT_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 
-_LONG_POLL_S = 25  # Telegram answers an empty poll after so long, well before `timeout`
+_LONG_POLL_S = 25  # Telegram answers an empty poll after this time, well before `timeout`
 _MAX_UPDATES = 100  # getUpdates allows no more
 
 

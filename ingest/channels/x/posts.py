@@ -35,7 +35,7 @@ def _archive(event: str, post: msgspec.Raw, includes: wire.Includes | None) -> W
 
 
 def _is_repost(post: msgspec.Raw) -> bool:
-    """Return whether a post only repeats another one; an unreadable post counts as its own."""
+    """Return whether a post only repeats another post; an unreadable one counts as its own."""
     try:
         references = decode_json(wire.Tweet, post).referenced_tweets
     except Rejected:

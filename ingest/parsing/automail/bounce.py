@@ -165,7 +165,7 @@ def _prose_recipients(mail: Mail, raw: bytes, notice: str) -> tuple[list[str], b
         return failed, False
     own = _own_addresses(mail)
     if raw.count(b"\n", 0, _MAX_SCANNED_BYTES) > _MAX_SCANNED_BYTES // 8:
-        # The patterns of flufl.bounce would take minutes for so many short lines.
+        # The patterns of flufl.bounce would take minutes for a text of short lines.
         return _named_addresses(notice, own), False
     try:
         soft, hard = all_failures(

@@ -19,7 +19,7 @@ class _Over(Exception):
 
 
 def _watch(folder: Path, looks: int, between: Callable[[int], None] = lambda _look: None) -> Source:
-    """Return the source of a folder, which raises _Over after so many looks.
+    """Return the source of a folder, which raises _Over after this number of looks.
 
     `between` is called after each look with its number.
     """

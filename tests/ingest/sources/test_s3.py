@@ -57,7 +57,7 @@ class Machine:
         self.taken.append(delivery)
 
     async def read(self, settings: WatchedBucket, looks: int = 1) -> list[str]:
-        """Return the keys of the objects that a new process takes in so many passes."""
+        """Return the keys of the objects that a new process takes in this number of passes."""
         before = len(self.taken)
         with pytest.raises(asyncio.CancelledError):
             await BucketSource("phone", "a", settings, self.tools(looks)).run(

@@ -70,7 +70,7 @@ class _Connection(socketserver.StreamRequestHandler):
 
 @contextlib.contextmanager
 def brokers(count: int, controller: int) -> Iterator[list[Broker]]:
-    """Run so many brokers, numbered from 1, of which one is the controller."""
+    """Run `count` brokers, numbered from 1; `controller` is the number of the controller."""
     cluster = [Broker(number) for number in range(1, count + 1)]
     for broker in cluster:
         broker.cluster, broker.controller = cluster, controller
