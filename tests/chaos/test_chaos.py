@@ -312,7 +312,9 @@ def _crashes(up: LocalProfile) -> list[str]:
 
 @pytest.mark.chaos
 @pytest.mark.alone
-async def test_nothing_is_lost_or_doubled_whatever_dies(up: LocalProfile, sink: MailSink) -> None:
+async def test_nothing_is_lost_or_doubled_while_processes_die(
+    up: LocalProfile, sink: MailSink
+) -> None:
     chaos = Chaos(up, sink)
     began = time.monotonic()
     await chaos.run()

@@ -1,8 +1,8 @@
-"""A frozen leader of three brokers: the road moves on without it, and at once when it is back.
+"""The leader of three brokers freezes: work continues without it, and at once after its return.
 
-A frozen broker is worse than a dead one, since its connections stay open and new ones seem to be
-made. The other brokers replace it after 9 s (broker.session.timeout.ms), and the clients must leave
-it.
+A frozen broker is worse than a dead one, since its connections stay open and new ones seem to
+succeed. The other brokers replace it after 9 s (broker.session.timeout.ms), and the clients must
+leave it.
 """
 
 import asyncio
@@ -25,20 +25,20 @@ from tests.support.waiting import settled, until, wait
 pytestmark = [pytest.mark.alone, pytest.mark.certify]
 
 MAX_FLOW_S = 10.0
-"""All flows within this time of the broker's return."""
+"""Every gauge moves within this time of the broker's return."""
 OUTAGE_S = 40.0
 LEAVE_S = 28.0
-"""All flows again within this time of the freeze: 9 s until the brokers replace their member, 12 s
-until a request to it is given up, and the new beginning."""
+"""Every gauge moves again within this time of the freeze: the brokers replace their member after
+9 s, a client gives up its request to it after 12 s, and then connects again."""
 SETTLE_S = 40.0
-"""The last acknowledgements and answers leave within this time of the ledger's rest."""
+"""The last acknowledgements and answers leave within this time after the ledger settles."""
 PLAN = Plan(postgres=False, stages=("console", "router", "recorder", "desk", "replies", "ingest"))
 LOAD = Load(messages=20, mails=3, senders=10, agents=4)
 
 
 @dataclass
 class Report:
-    """The seconds until each part of the road moved, and what was broken."""
+    """The seconds until each gauge moved, and the broken promises."""
 
     without_leader: dict[str, float] = field(default_factory=dict)
     after_return: dict[str, float] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Report:
 
 
 async def _freeze(cluster: Cluster) -> Report:
-    """Freeze the leader under traffic, let it run on, and return what that showed."""
+    """Freeze the leader under traffic, let it run again, and return the report."""
     traffic, gauges, report = Traffic(cluster.front, LOAD), Gauges(cluster), Report()
     sightings = traffic.sightings
     gauges.start()
@@ -93,12 +93,12 @@ async def frozen() -> AsyncIterator[Report]:
             await asyncio.to_thread(cluster.stop)
 
 
-async def test_all_flows_without_the_frozen_leader(report: Report) -> None:
+async def test_every_gauge_moves_without_the_frozen_leader(report: Report) -> None:
     limit_s = OUTAGE_S - LEAVE_S
     assert {k: s for k, s in report.without_leader.items() if s >= limit_s} == {}
 
 
-async def test_all_flows_soon_after_its_return(report: Report) -> None:
+async def test_every_gauge_moves_soon_after_the_return_of_the_leader(report: Report) -> None:
     assert {k: s for k, s in report.after_return.items() if s > MAX_FLOW_S} == {}
 
 

@@ -109,7 +109,7 @@ def _log_as_before() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_log_as_before")
-def test_a_log_line_masks_what_a_stranger_wrote(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_log_line_masks_the_text_of_a_stranger(capfd: pytest.CaptureFixture[str]) -> None:
     log.configure("test", as_json=True)
     try:
         raise ValueError(f"bad value {IBAN}")

@@ -11,7 +11,7 @@ from tests.support.waiting import wait
 UNKNOWN_MESSAGE = "7d1f0c52-3a55-5b0e-9d7f-2f6c1c1c9d11"
 
 
-def test_status_shows_every_part_and_what_waits(road: LocalProfile) -> None:
+def test_status_shows_every_stage_and_the_waiting_messages(road: LocalProfile) -> None:
     sent = road.send("Faturam yanlış geldi, fazla ücret yansıtmışsınız", "status-1")
     road.message(sent["id"], lambda m: m["decision"])
 

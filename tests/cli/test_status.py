@@ -16,7 +16,7 @@ from workers.run import MIGRATIONS
 pytestmark = pytest.mark.slow  # each test starts processes or servers, or waits for a connection
 
 
-def test_what_is_down_costs_its_own_figures_alone(tmp_path: Path) -> None:
+def test_a_server_that_is_away_costs_only_its_own_figures(tmp_path: Path) -> None:
     store.migrate(f"sqlite:///{tmp_path}/var/santral.db", MIGRATIONS)
     away = f"127.0.0.1:{free_port()}"
     addresses = {

@@ -102,7 +102,7 @@ async def test_poisoned_mails_between_good_ones_hold_nothing_up(
 
 
 @pytest.mark.certify
-async def test_a_mailbox_waits_at_a_long_mail_while_the_bucket_is_away_and_loses_none(
+async def test_a_mailbox_waits_at_a_long_mail_while_the_bucket_is_away_and_loses_no_mail(
     kafka: Settings, dovecot: Dovecot, box: str, s3: S3, tmp_path: Path
 ) -> None:
     for subject, body in (("short", "iyi"), ("long", "x" * 100_000), ("after", "iyi")):

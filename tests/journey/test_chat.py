@@ -61,7 +61,7 @@ async def test_a_strangers_key_opens_no_session(road: LocalProfile) -> None:
     await second.close()
 
 
-async def test_broken_frames_are_answered_and_the_chat_goes_on(road: LocalProfile) -> None:
+async def test_broken_frames_are_answered_and_the_chat_continues(road: LocalProfile) -> None:
     socket, _ = await _open_chat(road)
     for broken in (
         "{",

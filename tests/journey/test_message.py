@@ -136,7 +136,7 @@ def test_a_messengers_message_with_a_file_is_answered_through_its_api(
     road.message(item["id"], lambda m: any(o["kind"] == "delivered" for o in m["outcomes"]))
 
 
-def test_what_staff_wrote_down_is_answered_by_mail_or_by_calling_back(
+def test_a_note_of_staff_is_answered_by_mail_and_a_call_by_calling_back(
     road: LocalProfile, smtp: Smtp
 ) -> None:
     customer = f"{_new()}@ornek.example"

@@ -53,7 +53,7 @@ def test_a_row_names_tests_that_are_there(command: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", RUN, ids=lambda row: row.command[:60])
-def test_a_command_shows_what_its_row_says(row: Row, tmp_path: Path) -> None:
+def test_a_command_shows_the_result_in_its_row(row: Row, tmp_path: Path) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     result = subprocess.run(
         ["bash", "-c", row.command],

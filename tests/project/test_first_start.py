@@ -35,7 +35,7 @@ def _install(tmp_path: Path, pip: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_it_says_what_is_fetched_and_unpacked(tmp_path: Path) -> None:
+def test_the_install_prints_its_progress(tmp_path: Path) -> None:
     result = _install(tmp_path, PIP)
     assert result.returncode == 0
     assert result.stdout.startswith("  unpacked 1 of 2 packages (17 MB), ")

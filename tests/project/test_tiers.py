@@ -40,7 +40,7 @@ def test_a_function_that_starts_a_process_needs_a_server(function: object) -> No
 @pytest.mark.parametrize(
     "function", [_in_a_thread, test_a_function_that_starts_a_process_needs_a_server]
 )
-def test_threads_and_pure_code_need_none(function: object) -> None:
+def test_threads_and_pure_code_need_no_server(function: object) -> None:
     assert not tiers.starts_server(function)
 
 

@@ -1,4 +1,4 @@
-"""The router without a broker, when a fault of ours meets one of its records."""
+"""Records whose decision fails by a bug of ours, without a broker."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ from tests.support.poisoned_policy import POISON, Component, poisoned_policy
 
 @pytest.fixture(autouse=True)
 def tracebacks() -> Iterator[None]:
-    """Keep the tracebacks of poisoned parts out of the test's output: drawing them is slow."""
+    """Keep the tracebacks of poisoned components out of the output, because drawing them is slow."""
     with capture_logs():
         yield
 
@@ -46,7 +46,7 @@ def _decide(
 
 
 def _decoded(result: RecordResult) -> tuple[Decision, ConversationState | None, WorkItem | None]:
-    """Return decision and item as their readers decode them, and the state after."""
+    """Return the decision and the item as their readers decode them, and the next state."""
     decision = envelope.decode(Decision, result.decision)
     item = None if result.item is None else envelope.decode(WorkItem, result.item)
     return decision, result.transition.state, item  # type: ignore[union-attr]  # it is a RoutingResult
@@ -83,7 +83,7 @@ def test_a_message_that_meets_a_fault_is_in_triage_with_its_text(
     assert has_seen(state, sent.id)
 
 
-def test_a_line_with_a_fault_is_decided_as_the_router_would_and_the_others_do_not_change() -> None:
+def test_santral_decide_sends_a_faulty_line_to_triage_and_decides_the_others() -> None:
     texts = ("Faturam yanlış", f"{POISON} fatura", "Kargom nerede?")
     lines = [msgspec.json.encode({"text": text}) for text in texts]
     decisions = list(decide_lines(lines, Settings(), poisoned_policy("rule")))
@@ -92,7 +92,7 @@ def test_a_line_with_a_fault_is_decided_as_the_router_would_and_the_others_do_no
     assert (decisions[0], decisions[2]) == (plain[0], plain[2])
 
 
-def test_a_repeat_of_it_is_dropped_as_any_other() -> None:
+def test_a_repeat_of_a_faulty_message_is_dropped() -> None:
     sent = message(f"{POISON} fatura")
     state = _decide(sent, None).transition.state  # type: ignore[union-attr]  # it is a RoutingResult
     again = _decide(sent, state)
@@ -102,7 +102,7 @@ def test_a_repeat_of_it_is_dropped_as_any_other() -> None:
     assert (result.decision.action, result.state, result.item) == ("repeat", None, None)
 
 
-def test_the_department_keeps_the_conversation_and_an_urgent_one_stays_urgent() -> None:
+def test_a_faulty_follow_up_keeps_the_department_and_the_priority_of_the_conversation() -> None:
     before_state = msgspec.structs.replace(_after(), priority=90, language="tr", hops=2)
     decision, state, item = _decoded(_decide(message(f"{POISON} fatura", native="2"), before_state))
     assert (decision.department, decision.priority, decision.language) == ("triage", 90, "tr")

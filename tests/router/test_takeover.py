@@ -206,7 +206,7 @@ def test_two_routers_of_one_name_share_the_work_and_one_says_so(
 
 
 @pytest.mark.certify
-def test_a_rebalance_restores_only_what_another_router_may_have_changed(
+def test_a_rebalance_restores_only_states_that_another_router_may_have_changed(
     shared: Settings, routers: Routers, capfd: pytest.CaptureFixture[str]
 ) -> None:
     traffic, items = Traffic(shared, 100).start(), Items(shared).start()

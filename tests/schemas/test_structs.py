@@ -168,7 +168,7 @@ def test_openapi_names_every_address_and_resolves() -> None:
 
 
 @pytest.mark.parametrize("path", sorted((DATA / "released").glob("*.json")), ids=lambda p: p.name)
-def test_published_schemas_stay_compatible_with_what_was_released(path: Path) -> None:
+def test_published_schemas_stay_compatible_with_the_released_ones(path: Path) -> None:
     new = json.loads((publish.PUBLISHED / path.name).read_text())
     assert incompatible_changes(json.loads(path.read_text()), new) == []
 

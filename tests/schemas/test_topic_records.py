@@ -117,7 +117,7 @@ WIRE: list[tuple[AnyTopic, Record, str, str, str]] = [
         "email:a;1;7",
     ),
 ]
-"""Topic, a record, and the type, key and id that consumers read."""
+"""The topic and a record of it, with the type, the key and the id that consumers read."""
 
 
 @pytest.mark.parametrize(
@@ -166,6 +166,6 @@ def test_a_dead_letter_that_was_refused_again_has_its_own_id() -> None:
     assert topics.DEAD.id_of(msgspec.structs.replace(_LETTER, attempt=2)) == "d1;2"
 
 
-def test_a_finish_that_came_before_its_message_has_a_key_of_its_own() -> None:
-    finish = msgspec.structs.replace(_WAITING, state=CLOSED)
-    assert topics.WAITING.key_of(finish) == "m1/closed"
+def test_a_closing_that_came_before_its_message_has_a_key_of_its_own() -> None:
+    closing = msgspec.structs.replace(_WAITING, state=CLOSED)
+    assert topics.WAITING.key_of(closing) == "m1/closed"

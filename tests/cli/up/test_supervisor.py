@@ -32,7 +32,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("local")
 
 
-def test_what_was_sent_before_a_restart_is_there_after_it(home: Path) -> None:
+def test_a_message_from_before_a_restart_is_there_after_it(home: Path) -> None:
     first = LocalProfile(home).start()
     access = Path(home / "var" / "access.json")
     assert stat.S_IMODE(access.stat().st_mode) == 0o600
@@ -137,7 +137,7 @@ def _listening() -> socket.socket:
     return listener
 
 
-def test_free_ports_are_chosen_and_remembered_where_the_settings_name_none(tmp_path: Path) -> None:
+def test_without_ports_in_the_settings_free_ones_are_chosen_and_remembered(tmp_path: Path) -> None:
     settings = Settings(home=str(tmp_path))
     with _listening() as listener:
         busy_port = listener.getsockname()[1]

@@ -1,4 +1,4 @@
-"""The times in messages by the API, which the caller corrects where they are wrong."""
+"""Times in messages by the API: a wrong one is refused, so that the caller can correct it."""
 
 import json
 

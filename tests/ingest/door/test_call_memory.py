@@ -1,4 +1,4 @@
-"""The doors' memory of calls: the first word stays, and a missing Redis delays nobody."""
+"""The doors' memory of calls: the first value stays, and a missing Redis delays no call."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from runtime.settings.structs import RedisSettings
 from tests.support.redis.servers import start_valkey
 
 
-async def test_two_doors_remember_together_and_a_restart_forgets_nothing() -> None:
+async def test_two_doors_share_their_memory_and_a_restart_keeps_it() -> None:
     with start_valkey() as port:
         redis = connect(RedisSettings(url=f"redis://127.0.0.1:{port}/0"))
         first, second = CallMemory(redis), CallMemory(redis)

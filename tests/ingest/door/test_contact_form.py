@@ -106,7 +106,7 @@ def stamp_of(page: str) -> str:
     return match[1] if match else ""
 
 
-async def test_a_form_is_taken_and_the_receipt_says_what_comes_next(
+async def test_a_form_is_taken_and_its_receipt_names_the_next_step(
     client: httpx2.AsyncClient, visitors: Visitors
 ) -> None:
     answer = await send(client)
@@ -209,7 +209,7 @@ async def test_chosen_files_are_named_when_they_are_to_be_chosen_again(
         ("*;q=x", "", "en"),
     ],
 )
-def test_the_visitors_language_is_what_the_browser_likes_best(
+def test_the_visitors_language_is_the_first_choice_of_the_browser(
     wishes: str, query: str, language: str
 ) -> None:
     request = Request(

@@ -111,7 +111,7 @@ async def test_a_header_of_any_bytes_is_the_desks_to_judge(tmp_path: Path, heade
     assert len(desk.requests) == 1
 
 
-async def test_only_what_the_desk_needs_is_passed_on(tmp_path: Path) -> None:
+async def test_the_door_passes_on_only_the_headers_that_the_desk_reads(tmp_path: Path) -> None:
     desk = Recording()
     headers = {
         "authorization": f"Bearer {TOKENS.desk}",

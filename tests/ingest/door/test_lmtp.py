@@ -197,7 +197,7 @@ async def test_no_line_brings_the_door_down(kafka: Settings) -> None:
         assert code == 250, text
 
 
-def test_accounts_that_share_an_address_or_have_none_are_told_at_the_start() -> None:
+def test_the_start_names_accounts_without_an_address_or_with_a_shared_one() -> None:
     settings = MailDoorSettings(protocol="lmtp")
     with pytest.raises(ConfigError, match="no account has addresses"):
         lmtp.check(settings, {"a": Account()})

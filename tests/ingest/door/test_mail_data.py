@@ -53,7 +53,7 @@ async def sent() -> AsyncIterator[tuple[Receiver, asyncio.StreamReader, asyncio.
     ],
 )
 @pytest.mark.parametrize("pieces", [1, 2, 7])
-async def test_a_mail_is_what_stands_before_the_lone_dot(
+async def test_a_mail_ends_before_the_line_with_a_lone_dot(
     sent: tuple[Receiver, asyncio.StreamReader, asyncio.StreamWriter],
     data: bytes,
     mail: bytes,

@@ -62,7 +62,7 @@ async def test_nothing_is_kept_of_a_call_that_breaks_us_before_it_is_proven() ->
         await receive(Vendor(), call(b"before"), None, NOW, fetch)
 
 
-async def test_how_a_call_is_wrong_is_told_to_the_vendor_alone() -> None:
+async def test_only_a_proven_vendor_gets_the_fault_of_its_call() -> None:
     with pytest.raises(Rejected, match=r"signature\.wrong"):
         await receive(Vendor(), call(b"odd"), None, NOW, fetch)
     with pytest.raises(Rejected, match=r"^json\.malformed"):

@@ -72,7 +72,7 @@ def test_a_table_is_read_as_spreadsheets_write_it(
         )
 
 
-def test_rows_that_are_none_and_ids_of_two_files_spoil_nothing(tmp_path: Path) -> None:
+def test_invalid_rows_and_ids_that_two_files_share_do_no_harm(tmp_path: Path) -> None:
     odd = tmp_path / "e.csv"
     odd.write_text("id,text,email\n1,bir,a@b.example\n2,iki,a@b.example,fazla,hücre\n")
     good, wrong = read_entries(odd, "csv")
@@ -127,9 +127,7 @@ SEPARATORS = [
 
 @pytest.mark.parametrize("separator", SEPARATORS)
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_an_mbox_is_read_whatever_its_separators_say(
-    tmp_path: Path, separator: str, end: str
-) -> None:
+def test_an_mbox_with_odd_separators_is_read(tmp_path: Path, separator: str, end: str) -> None:
     mail = ["Subject: Kargo", "", "Gelmedi.", "", "From Monday 2026 on nothing works.", ""]
     path = tmp_path / "eski"
     path.write_bytes(end.join(["", separator, *mail, separator, *mail]).encode())

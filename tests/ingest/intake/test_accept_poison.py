@@ -90,7 +90,7 @@ async def test_a_mail_that_a_parser_fails_on_is_a_message_that_says_so(
     assert not await letters(kafka, "email:a")
 
 
-async def test_a_caller_is_told_that_a_delivery_which_we_failed_on_is_taken(
+async def test_a_delivery_that_meets_a_bug_of_ours_is_accepted_and_buried(
     kafka: Settings, ingest: Ingest
 ) -> None:
     poison = delivery("of a caller raises")

@@ -73,7 +73,7 @@ def test_a_full_disk_is_reported(tmp_path: Path) -> None:
         DiskSpool(tmp_path / "file").put(_waiting(), b"x")
 
 
-async def test_with_kafka_back_everything_is_published_once_and_what_has_no_account_stays(
+async def test_with_kafka_back_all_is_published_once_but_deliveries_without_an_account_stay(
     kafka: Settings, tmp_path: Path
 ) -> None:
     process = broker_process(kafka)

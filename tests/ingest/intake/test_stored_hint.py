@@ -44,7 +44,7 @@ def test_an_old_dead_letter_is_still_a_mail_in_a_bucket() -> None:
     assert read_hint(origin.hint, origin.position) == (None, True)
 
 
-def test_an_older_version_reads_what_is_stored_now() -> None:
+def test_an_older_version_reads_the_hint_that_this_one_stores() -> None:
     delivery = Delivery(raw=b"{}", account="a", received_at=NOW, by_reference=True)
     assert stored_hint(delivery) == NAME
 

@@ -64,7 +64,7 @@ async def test_a_file_too_large_for_the_scanner_passes_and_says_so(clamd: Clamd)
     assert "attachment.unscanned" in scanned.repaired
 
 
-async def test_a_scanner_that_is_away_lets_the_delivery_wait_unless_told_otherwise() -> None:
+async def test_a_delivery_waits_for_an_absent_scanner_unless_the_setting_lets_it_pass() -> None:
     port = free_port()
     with pytest.raises(Retry, match="scanner is away"):
         await _scanner(port).scan(*_mail(b"one"))

@@ -164,7 +164,7 @@ def _context() -> Context[Account]:
     return Context(brand="default", settings=Account())
 
 
-async def test_the_ledger_hears_what_the_bucket_holds_of_the_time_that_was_read(
+async def test_the_inventory_lists_the_objects_of_the_time_that_was_read(
     s3: S3, tmp_path: Path
 ) -> None:
     machine = Machine()

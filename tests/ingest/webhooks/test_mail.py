@@ -146,7 +146,7 @@ async def test_an_account_without_a_secret_refuses_calls(
     assert error.value.code == "signature.unset"
 
 
-async def test_a_wrong_setup_keeps_the_mail_and_names_what_to_switch_on() -> None:
+async def test_a_wrong_setup_keeps_the_mail_and_names_the_missing_option() -> None:
     for hook, call, words in (
         (Mailgun(), mailgun(b""), "must end in /mime"),
         (Postmark(), postmark(b""), "Include raw email"),

@@ -17,7 +17,7 @@ from tests.support.decisions import decide_default
 from tests.support.messages import NOW, message, policy
 
 
-def test_a_mail_that_could_not_be_read_is_in_triage_whatever_its_subject_says() -> None:
+def test_an_unreadable_mail_is_in_triage_with_any_subject() -> None:
     result = decide_default(
         message("Okunamadı", subject="Kargom nerede?", repaired=("unreadable",))
     )

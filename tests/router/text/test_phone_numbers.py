@@ -47,7 +47,7 @@ def _phones(text: str) -> list[tuple[str, str]]:
         "0541 – 777 – 66 – 55",
     ],
 )
-def test_a_mobile_number_is_one_number_however_it_is_written(number: str) -> None:
+def test_a_mobile_number_is_one_number_in_each_spelling(number: str) -> None:
     text = f"Beni {number} numarasından arayın"
     assert _phones(text) == [("+905417776655", number)]
     assert [(e.kind, e.value) for e in find_entities(text, fold(text))] == [

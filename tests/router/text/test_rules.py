@@ -25,7 +25,7 @@ def _fires(rule: rules.Rule, text: str) -> bool:
     return bool(pack_compiler.compile_pack("p", [rule]).match(text, fold(text)))
 
 
-def test_the_default_pack_does_what_its_samples_say() -> None:
+def test_the_default_pack_passes_its_own_samples() -> None:
     assert rule_checks.failing_samples(PACK) == []
 
 
@@ -64,7 +64,7 @@ def test_words_of_a_term_are_adjacent_across_punctuation_and_lines() -> None:
     assert not _fires(rule, "paramı geri verin, iade")
 
 
-def test_all_any_and_none_hold_together() -> None:
+def test_a_rule_fires_on_all_and_any_but_none_of_its_terms() -> None:
     rule = _rule(all=("internet*",), any=("yavaş", "yok"), none=("mağaza*",))
     assert _fires(rule, "internet çok yavaş")
     assert not _fires(rule, "internet güzel")
@@ -113,7 +113,7 @@ def test_the_check_names_a_rule_that_another_rule_shadows() -> None:
     assert rule_checks.shadowed_rules(pack_files.read_pack(pack_files.PACKS / "default")) == []
 
 
-def test_the_version_changes_with_what_the_rules_say() -> None:
+def test_the_version_changes_with_the_rules() -> None:
     first = pack_compiler.compile_pack("p", [_rule(any=("x",))])
     assert first.version == pack_compiler.compile_pack("p", [_rule(any=("x",))]).version
     assert first.version != pack_compiler.compile_pack("p", [_rule(any=("y",))]).version

@@ -54,7 +54,7 @@ def test_texts_out_of_scope_are_recognised() -> None:
     assert model.predict(["zürafa gergedan qwx"])[0].best.label == "oos"
 
 
-def test_a_model_need_not_learn_from_labels_what_its_rules_match() -> None:
+def test_a_model_with_rules_needs_fewer_labels() -> None:
     few, others = label_texts(FEW_TEXTS), label_texts(OTHER_TEXTS)
     words_only = evaluate(train_model(few, "department", NOW), others)
     by_rules = train_model(few, "department", NOW, TrainingOptions(pack=PACK))

@@ -42,7 +42,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     return lambda: open_archive(bucket_settings(tmp_path, s3.url))
 
 
-def test_what_was_put_is_read_by_another_process(opened: Open) -> None:
+def test_another_process_reads_the_stored_bytes(opened: Open) -> None:
     archive, writer = opened(), opened()
     sizes = (0, 1, 65_536, 65_537, LONG)
     for size in sizes:
@@ -238,7 +238,7 @@ def test_an_unknown_kind_of_archive_is_refused(tmp_path: Path, url: str, sentenc
         load(None, {"SANTRAL_HOME": str(tmp_path), "SANTRAL_ARCHIVE__URL": url})
 
 
-def test_folders_stay_what_they_were(tmp_path: Path) -> None:
+def test_the_spool_is_a_folder_of_the_archive(tmp_path: Path) -> None:
     for url in ("", str(tmp_path / "x"), f"file://{tmp_path}/x", "var/x"):
         settings = load(None, {"SANTRAL_HOME": str(tmp_path), "SANTRAL_ARCHIVE__URL": url})
         assert settings.spool_path == settings.archive_path / "pending"
@@ -284,7 +284,7 @@ async def test_a_restart_continues_uploads_and_says_who_has_the_bytes_until_then
     again.close()
 
 
-def test_a_command_uploads_what_it_kept_at_its_end(tmp_path: Path, s3: S3) -> None:
+def test_a_command_uploads_its_packs_at_its_end(tmp_path: Path, s3: S3) -> None:
     archive = open_archive(bucket_settings(tmp_path / "one", s3.url))
     raw = archive.put(b"kisa")
     archive.close()

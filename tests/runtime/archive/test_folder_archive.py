@@ -9,7 +9,7 @@ from runtime.archive.folder_archive import FolderArchive
 from schemas.errors import Unavailable
 
 
-def test_an_archive_gives_back_what_two_writers_put(tmp_path: Path) -> None:
+def test_an_archive_returns_the_bytes_of_two_writers(tmp_path: Path) -> None:
     archive, other = FolderArchive(tmp_path), FolderArchive(tmp_path)
     contents = (b"one", b"", b"x" * 100_000)
     references = [archive.put(content) for content in contents]

@@ -32,7 +32,7 @@ def _until_now(settings: Settings, *topics: str, count: int | None = None) -> li
     return values
 
 
-def test_it_ends_at_the_end_that_there_is_when_it_begins(kafka: Settings) -> None:
+def test_until_now_ends_at_the_newest_record_of_its_start(kafka: Settings) -> None:
     assert _until_now(kafka, EMPTY) == [], "an empty topic ends at once"
     write_transaction(kafka, BILLING, ["a", "b"])
     # The broker writes the marker after it has confirmed the commit.
@@ -45,7 +45,7 @@ def test_it_ends_at_the_end_that_there_is_when_it_begins(kafka: Settings) -> Non
         lambda: sorted(_until_now(kafka, BILLING, LEGAL, EMPTY)) == ["a", "b", "c"],
     )
     assert _until_now(kafka, BILLING, count=1) == ["a"]
-    _ends_though_somebody_goes_on_writing(kafka)
+    _check_end_during_further_writes(kafka)
     open_one = begin_transaction(kafka, BILLING, ["not yet"])
     assert _until_now(kafka, BILLING) == ["a", "b"], (
         "a transaction that stays open is not waited for"
@@ -55,7 +55,7 @@ def test_it_ends_at_the_end_that_there_is_when_it_begins(kafka: Settings) -> Non
         tap(kafka.kafka, ["queue.nosuch.v1"], lambda *_: None, until_now=True)
 
 
-def _ends_though_somebody_goes_on_writing(kafka: Settings) -> None:
+def _check_end_during_further_writes(kafka: Settings) -> None:
     values: list[str] = []
 
     def emit(_topic: str, value: bytes) -> None:

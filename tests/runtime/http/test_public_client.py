@@ -78,7 +78,7 @@ def test_addresses_of_the_internet_are_public() -> None:
         "https://ex..ample/",
     ],
 )
-async def test_what_leads_into_our_network_is_refused(web: PublicClient, url: str) -> None:
+async def test_an_address_in_our_network_is_refused(web: PublicClient, url: str) -> None:
     with pytest.raises((Rejected, Retry)) as caught:
         await web.get(url)
     if isinstance(caught.value, Rejected):

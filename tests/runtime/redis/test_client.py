@@ -47,7 +47,7 @@ async def _attempt(client: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-async def test_a_server_that_can_not_serve_is_away_however_it_is_asked(
+async def test_a_server_that_can_not_serve_is_away_for_every_call(
     pair: list[Valkey], state: str
 ) -> None:
     client, threads = connect(_settings(pair[0])), connect_sync(_settings(pair[0]))

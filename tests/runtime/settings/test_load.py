@@ -16,7 +16,7 @@ def _load(path: Path, text: str, **environ: str):  # type: ignore[no-untyped-def
     return load(file, environ | {"SANTRAL_HOME": str(path / "var")}, sections())
 
 
-def test_nothing_said_is_a_whole_configuration(tmp_path: Path) -> None:
+def test_an_empty_configuration_is_complete(tmp_path: Path) -> None:
     settings = load(None, {"SANTRAL_HOME": str(tmp_path)})
     assert settings.store_url == f"sqlite:///{tmp_path}/santral.db"
     assert "triage" in settings.departments
@@ -30,7 +30,7 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert settings.desk.lease == timedelta(seconds=90)
 
 
-def test_all_mistakes_are_told_at_once_with_place_and_mend(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once_with_place_and_remedy(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         _load(
             tmp_path,
@@ -47,7 +47,7 @@ def test_all_mistakes_are_told_at_once_with_place_and_mend(tmp_path: Path) -> No
     assert len(caught.value.problems) == 6
 
 
-def test_a_file_that_is_not_toml_and_one_that_is_not_there_are_told(tmp_path: Path) -> None:
+def test_an_invalid_file_and_a_missing_one_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not TOML"):
         _load(tmp_path, "[kafka\n")
     with pytest.raises(ConfigError, match="no such file"):
@@ -84,7 +84,7 @@ def test_the_running_local_profile_is_found(tmp_path: Path) -> None:
     )
 
 
-def test_a_scanners_address_that_is_none_is_told_and_not_met_by_the_first_file(
+def test_an_invalid_address_of_the_scanner_is_refused_at_the_start(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "santral.toml"

@@ -1,4 +1,4 @@
-"""The addresses of `[redis]`: mistakes are named, and the checks understand several servers."""
+"""The addresses of `[redis]`: refusals of wrong ones, and the checks of several servers."""
 
 from pathlib import Path
 
@@ -21,14 +21,14 @@ def _load(tmp_path: Path, text: str, **environ: str) -> Settings:
 
 
 def test_lists_come_from_the_file_or_the_environment(tmp_path: Path) -> None:
-    read = _load(tmp_path, '[redis]\nsentinels = ["a:1", "rediss://b:2"]\nservice = "desk"\n')
-    assert servers(read.redis) == ["redis://a:1", "rediss://b:2"]
-    assert describe(read.redis) == "desk by Sentinel at a:1, rediss://b:2"
-    read = _load(
+    settings = _load(tmp_path, '[redis]\nsentinels = ["a:1", "rediss://b:2"]\nservice = "desk"\n')
+    assert servers(settings.redis) == ["redis://a:1", "rediss://b:2"]
+    assert describe(settings.redis) == "desk by Sentinel at a:1, rediss://b:2"
+    settings = _load(
         tmp_path, "", SANTRAL_REDIS__ADDRESSES="a:1, b", SANTRAL_REDIS__URL="rediss://u:p@x/3"
     )
-    assert servers(read.redis) == ["rediss://u:p@a:1/3", "rediss://u:p@b:6379/3"]
-    assert "p@" not in describe(read.redis)
+    assert servers(settings.redis) == ["rediss://u:p@a:1/3", "rediss://u:p@b:6379/3"]
+    assert "p@" not in describe(settings.redis)
 
 
 def test_an_ipv6_address_keeps_its_brackets() -> None:
@@ -61,7 +61,7 @@ def test_redis_answers_when_one_of_its_servers_does() -> None:
     assert not is_reachable(Settings(redis=RedisSettings(sentinels=(away,))), "Redis")
 
 
-def test_check_names_what_keeps_redis_from_serving(capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_names_the_problem_of_each_server(capsys: pytest.CaptureFixture[str]) -> None:
     with valkeys(2) as (primary, replica):
         replica.follow(primary)
         both = (f"127.0.0.1:{replica.port}", f"127.0.0.1:{primary.port}")

@@ -76,7 +76,7 @@ def test_up_starts_nothing_with_a_weak_token(tmp_path: Path) -> None:
     assert not (tmp_path / "var").exists()
 
 
-def test_the_signing_key_of_what_runs_here_is_found(tmp_path: Path) -> None:
+def test_the_signing_key_of_the_running_profile_is_found(tmp_path: Path) -> None:
     (tmp_path / "access.json").write_text('{"tokens": {"door": "d"}}')
     (tmp_path / "signing.key").write_text("anahtar\n")
     assert load(None, {"SANTRAL_HOME": str(tmp_path)}).tokens.signing == "anahtar"

@@ -45,7 +45,7 @@ async def test_the_failure_of_a_task_is_raised() -> None:
         await frame.until(asyncio.Event(), _cancelled(), _fails())
 
 
-async def test_a_stop_cancels_the_work_and_waits_for_what_finishes() -> None:
+async def test_a_stop_cancels_the_work_and_waits_for_the_finishing_tasks() -> None:
     stop, finished = asyncio.Event(), asyncio.Event()
 
     async def finish() -> None:

@@ -31,5 +31,5 @@ def _held_mb(how: str) -> float:
     return int(result.stdout) / 1e6
 
 
-def test_what_eighty_mails_held_goes_back_when_they_are_gone() -> None:
+def test_the_memory_of_eighty_mails_returns_to_the_system() -> None:
     assert _held_mb("returned") < 40

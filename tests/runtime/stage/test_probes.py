@@ -1,4 +1,4 @@
-"""The probe of Kafka waits calmly while a broker is away."""
+"""The probe of Kafka pauses between its attempts while a broker is away."""
 
 import resource
 
@@ -10,8 +10,8 @@ from schemas.errors import Unavailable
 from tests.support.brokers.broker_double import brokers
 
 MAX_SWITCHES = 20_000
-"""In a probe of 4 seconds: a client that pauses between its attempts to connect switches threads
-some hundred times, one that does not more than a million times, on a busy machine 70,000."""
+"""The switches of threads in a probe of 4 seconds. A client that pauses between its attempts needs
+some hundred; without pauses it is more than a million, and 70,000 on a busy machine."""
 
 
 def _switches() -> int:
@@ -26,6 +26,6 @@ def test_a_probe_pauses_between_its_attempts_to_reach_the_controller() -> None:
         probe()
         controller.leave()
         before = _switches()
-        with pytest.raises(Unavailable):  # which call notices it first, differs
+        with pytest.raises(Unavailable):  # either of two calls may notice it first
             probe()
         assert _switches() - before < MAX_SWITCHES

@@ -74,7 +74,7 @@ def test_topics_as_santral_makes_them_are_no_finding() -> None:
 
 
 @pytest.mark.parametrize("replication", [1, 3])
-def test_one_replica_on_three_brokers_is_unsafe_whatever_the_settings_say(replication: int) -> None:
+def test_one_replica_on_three_brokers_is_unsafe_with_any_settings(replication: int) -> None:
     kafka = msgspec.structs.replace(PRODUCTION, replication=replication)
     lonely = right(topics.MESSAGES, kafka, (2,))
     results = findings(cluster(kafka=kafka, messages=lonely), WANTED, kafka)
@@ -147,7 +147,7 @@ def test_more_replicas_and_a_higher_min_isr_below_them_are_no_finding() -> None:
     assert findings(cluster(5, messages=strict), WANTED, PRODUCTION) == []
 
 
-def test_min_isr_is_two_by_default_whatever_the_replication_and_a_setting_can_raise_it() -> None:
+def test_min_isr_is_two_by_default_and_a_setting_can_raise_it() -> None:
     five = msgspec.structs.replace(PRODUCTION, replication=5)
     state = cluster(5, (1, 2, 3, 4, 5), five)
     assert findings(state, WANTED, five) == []

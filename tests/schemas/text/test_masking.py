@@ -42,7 +42,7 @@ def grouped(number: str, groups: tuple[int, ...], separator: str) -> str:
     ],
     ids=["identity number", "card", "IBAN"],
 )
-def test_a_number_is_masked_whatever_separates_its_groups(
+def test_a_number_is_masked_with_any_separators(
     number: str, groups: tuple[int, ...], separator: str
 ) -> None:
     text = f"Bilgim şu: {grouped(number, groups, separator)} teşekkürler"
@@ -55,13 +55,13 @@ def test_a_number_is_masked_whatever_separates_its_groups(
 
 
 @pytest.mark.parametrize("number", ["4111 1111\r\n1111 1111", f"{IBAN[:12]}\n> {IBAN[12:]}"])
-def test_a_number_that_goes_on_in_the_next_line_is_masked(number: str) -> None:
+def test_a_number_that_continues_in_the_next_line_is_masked(number: str) -> None:
     masked = mask_personal_numbers(f"Bilgim: {number}.")
     assert sum(c.isdigit() for c in masked) == 3
     assert masked.count("\n") == 1
 
 
-def test_every_number_is_masked_however_many_there_are() -> None:
+def test_every_number_of_a_long_text_is_masked() -> None:
     text = " ve ".join([IDENTITY, CARD, IBAN] * 200)
     masked = mask_personal_numbers(text)
     for number in (IDENTITY, CARD, IBAN):
@@ -120,7 +120,7 @@ def test_a_message_is_masked_in_each_of_its_fields_and_keeps_its_ids() -> None:
     assert json.loads(mask_json(msgspec.json.encode(original))) == json.loads(encoded)
 
 
-def test_a_quotation_that_cuts_through_a_number_shows_none_of_it() -> None:
+def test_a_quotation_that_cuts_through_a_number_shows_no_digit_of_it() -> None:
     original = message(f"numaram {IDENTITY} iade")
     text = original.decided_text
     start = text.index(IDENTITY)

@@ -120,11 +120,11 @@ def test_a_number_is_found_at_any_position(text: str, wanted: list[tuple[str, st
         "",
     ],
 )
-def test_other_numbers_are_none_of_a_persons(text: str) -> None:
+def test_other_numbers_are_not_personal(text: str) -> None:
     assert _kinds_and_numbers(text) == []
 
 
-def test_all_numbers_are_found_however_many() -> None:
+def test_all_numbers_of_a_long_text_are_found() -> None:
     text = "29304857110, 4242 4242 4242 4242; TR52 0001 2009 4520 0058 0000 01\n" * 200
     kinds = [kind for kind, _, _ in find_personal_numbers(text)]
     assert kinds == ["identity_number", "card_number", "iban"] * 200

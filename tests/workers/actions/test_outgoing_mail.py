@@ -88,7 +88,7 @@ _IDS = st.sampled_from(IDS) | st.text(max_size=20).map(lambda x: f"<{x}@y>")
     references=st.lists(_IDS, max_size=30),
     automatic=st.booleans(),
 )
-def test_whatever_strangers_wrote_the_mail_says_what_was_meant(
+def test_a_generated_mail_has_the_intended_headers_and_text(
     subject: str, name: str, text: str, parent: str, references: list[str], automatic: bool
 ) -> None:
     mail = OutgoingMail(
@@ -125,7 +125,9 @@ def test_an_address_is_taken_as_it_is_or_not_at_all() -> None:
     }
 
 
-def test_what_a_generator_adds_is_found_before_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_addition_of_the_generator_is_found_before_the_mail_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for added in (
         "Subject: x\r\nBcc: y@z",
         "Subject: x\r\n\r\n<h1>",

@@ -206,7 +206,7 @@ async def test_a_refusal_says_whether_and_when_to_try_again(
         ("x", "/2/tweets", "50"),
     ],
 )
-async def test_what_may_have_been_taken_is_never_sent_twice(
+async def test_an_answer_that_may_have_arrived_is_never_sent_twice(
     channel: str, path: str, target: str, vendor: Vendor
 ) -> None:
     action, settings = account_for(channel, vendor)
@@ -230,9 +230,7 @@ MESSENGERS = ["reply_whatsapp", "reply_telegram", "reply_messenger", "reply_inst
 
 
 @pytest.mark.parametrize("name", MESSENGERS)
-async def test_what_never_left_may_be_tried_again_and_what_may_have_arrived_is_not(
-    name: str, vendor: Vendor
-) -> None:
+async def test_only_a_request_that_never_left_is_tried_again(name: str, vendor: Vendor) -> None:
     action = ACTIONS[name]
     target = {"telegram": "501//"}.get(action.channel, "900/31")
     settings = action.account(token="1:AA", api="http://127.0.0.1:9")
@@ -245,7 +243,7 @@ async def test_what_never_left_may_be_tried_again_and_what_may_have_arrived_is_n
 
 
 @pytest.mark.parametrize("name", MESSENGERS)
-async def test_without_a_place_or_a_token_it_is_said_what_is_missing(name: str) -> None:
+async def test_without_a_target_or_a_token_the_refusal_names_it(name: str) -> None:
     action = ACTIONS[name]
     with pytest.raises(Rejected) as error:
         await action.send(reply_to("900/31"), action.account(), b"")

@@ -7,7 +7,7 @@ from tests.support.replies import action_of, reply_to
 from tests.support.servers.vendor import Vendor
 
 
-async def test_a_post_is_answered_once_however_often_it_is_sent(vendor: Vendor) -> None:
+async def test_a_repeated_sending_writes_the_same_post(vendor: Vendor) -> None:
     action = action_of("bluesky")
     settings = action.account(handle="marka.example", password="p", pds=vendor.url)
     login, put = "/xrpc/com.atproto.server.createSession", "/xrpc/com.atproto.repo.putRecord"

@@ -7,7 +7,7 @@ import pytest
 from tests.support.replies import REPLY, account_for, reply_to
 from tests.support.servers.vendor import Vendor
 
-SENT: list[tuple[str, str, dict[str, Any], str, dict[str, Any], Any, str]] = [
+REQUESTS: list[tuple[str, str, dict[str, Any], str, dict[str, Any], Any, str]] = [
     (
         "whatsapp",
         "77/905321112233",
@@ -162,8 +162,10 @@ SENT: list[tuple[str, str, dict[str, Any], str, dict[str, Any], Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("channel", "target", "changes", "path", "body", "answer", "detail"), SENT)
-async def test_an_answer_is_what_the_vendor_documents(
+@pytest.mark.parametrize(
+    ("channel", "target", "changes", "path", "body", "answer", "detail"), REQUESTS
+)
+async def test_a_request_has_the_form_that_the_vendor_documents(
     channel: str,
     target: str,
     changes: dict[str, Any],

@@ -230,7 +230,7 @@ def test_every_word_is_there_in_both_languages() -> None:
         _ = Texts("tr").no_such_word
 
 
-async def test_a_mails_files_can_be_saved_and_what_was_refused_can_not(
+async def test_files_of_a_mail_can_be_saved_and_refused_ones_can_not(
     road: LocalProfile, browser: Browser
 ) -> None:
     native, evil = f"<{uuid.uuid4().hex}@x>", b"<script>alert(1)</script>"

@@ -93,7 +93,7 @@ def _forget_history(settings: Settings) -> None:
         future.result(10)
 
 
-async def test_a_flush_needs_what_waits_and_no_history(
+async def test_an_empty_redis_needs_the_waiting_messages_and_no_history(
     settings: Settings, redis: "Client[bytes]"
 ) -> None:
     works = [work_item(n, priority=n % 3) for n in range(300)]

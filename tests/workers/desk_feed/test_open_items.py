@@ -58,7 +58,7 @@ def test_a_finish_that_the_feed_reads_again_is_remembered() -> None:
 
 
 @pytest.mark.parametrize("order", ["finish first", "message first"])
-def test_an_early_finish_counts_whatever_was_written_first(order: str) -> None:
+def test_an_early_closing_counts_in_each_order_of_the_records(order: str) -> None:
     fold = WaitingFold({})
     if order == "finish first":
         _early(fold, "m", 0)

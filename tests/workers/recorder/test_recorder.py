@@ -101,7 +101,7 @@ def test_a_recorder_that_lost_its_partition_is_fenced(engine: Engine) -> None:
     assert _all(engine, "SELECT count(*) FROM messages")[0][0] == 1
 
 
-def test_what_does_not_decode_is_counted_and_passed_over(engine: Engine) -> None:
+def test_an_undecodable_record_is_counted_and_skipped(engine: Engine) -> None:
     _write(engine, (MESSAGES, 0, b"{"), (MESSAGES, 1, message("a")))
     assert _all(engine, "SELECT records, kept, undecodable FROM positions") == [(2, 1, 1)]
 
@@ -110,7 +110,7 @@ def _raw(offset: int, record: Record, topic: str = MESSAGES) -> RawRecord:
     return topic, 0, offset, envelope.encode(record)
 
 
-def test_a_record_that_the_store_does_not_take_costs_none_of_the_others(engine: Engine) -> None:
+def test_a_record_that_the_store_refuses_costs_no_other_record(engine: Engine) -> None:
     messages = [message("Faturam yanlış", native=str(n)) for n in range(9)]
     decisions = [decide_message(m, None, policy(), NOW).decision for m in messages]
     decisions[4] = msgspec.structs.replace(decisions[4], hops=2**70)
@@ -132,7 +132,7 @@ def test_a_record_that_the_store_does_not_take_costs_none_of_the_others(engine: 
     assert msgspec.json.decode(bodies[0][0])["hops"] == 2**70, "its bytes are whole"
 
 
-def test_a_fault_in_what_is_made_of_a_record_costs_that_alone(
+def test_a_fault_in_the_extras_of_a_record_costs_only_them(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_rows: Rows, record: Message) -> None:

@@ -130,7 +130,7 @@ async def test_a_claim_that_redis_forgot_before_the_publication_gives_way_to_a_n
     assert first not in acknowledged
 
 
-async def test_an_address_gets_one_acknowledgement_a_day_though_redis_was_emptied(
+async def test_an_address_gets_one_acknowledgement_a_day_even_after_redis_is_emptied(
     settings: Settings, publisher: Publisher
 ) -> None:
     async with _acknowledging(settings, publisher):

@@ -123,7 +123,7 @@ def test_one_address_is_one_customer_on_every_channel_of_a_brand(
     assert len(read_customer(engine, brand="other").conversations) == 1
 
 
-def test_what_a_source_vouches_for_is_linked_and_what_people_type_is_proposed(
+def test_verified_handles_are_linked_and_typed_ones_are_proposed(
     recording: tuple[Engine, Keep],
 ) -> None:
     engine, keep = recording
@@ -206,7 +206,7 @@ def test_a_word_of_another_brand_and_a_machines_mail_link_nothing(
     )
 )
 @hypothesis_settings(max_examples=40, deadline=None)
-def test_a_customer_is_what_the_newest_words_connect_and_looks_the_same_from_everywhere(
+def test_a_customer_is_the_group_of_the_newest_verdicts_from_each_handle(
     tmp_path_factory: pytest.TempPathFactory, words: list[tuple[int, int, Any]]
 ) -> None:
     url = f"sqlite:///{tmp_path_factory.mktemp('links') / 'store.db'}"
@@ -232,7 +232,7 @@ def test_a_customer_is_what_the_newest_words_connect_and_looks_the_same_from_eve
     engine.dispose()
 
 
-def test_handles_are_nodes_whatever_their_case() -> None:
+def test_handles_of_different_case_are_one_node() -> None:
     assert node(Handle(kind="email", value="Ada@Ornek.example")) == ADA
     assert pair("b", "x:2", "x:1") == pair("b", "x:1", "x:2")
     assert pair("b", "x:1", "x:2")[0] != pair("c", "x:1", "x:2")[0]

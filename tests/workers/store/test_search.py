@@ -90,7 +90,7 @@ PHONES = [
 
 @pytest.mark.parametrize("written", PHONES)
 @pytest.mark.parametrize("typed", PHONES)
-def test_a_phone_is_found_however_it_is_written_and_asked(written: str, typed: str) -> None:
+def test_a_phone_in_each_spelling_is_found_by_each_spelling(written: str, typed: str) -> None:
     words = words_of(message(f"Beni {written} numarasından arayın"), "ada", KEY).split()
     terms = terms_of(typed, KEY)
     assert terms.exact
@@ -201,7 +201,9 @@ def test_a_new_key_has_every_message_indexed_again(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("within", range(1, len(IBAN), 4))
-def test_a_number_over_the_end_of_what_is_searched_is_indexed_whole_or_not(within: int) -> None:
+def test_a_number_across_the_end_of_the_indexed_text_is_indexed_whole_or_left_out(
+    within: int,
+) -> None:
     text = "a " * ((NUMBERS_CHARS - within) // 2) + " " * (within % 2) + IBAN
     assert text[NUMBERS_CHARS - within :] == IBAN
     words = words_of(message(text), "ada", KEY).split()

@@ -55,7 +55,7 @@ def _block(
 
 
 @pytest.mark.parametrize("action", ["delivered", "relayed", "expanded"])
-def test_a_report_of_success_is_a_receipt_whatever_its_words_name(action: str) -> None:
+def test_a_report_of_success_is_a_receipt_with_any_words(action: str) -> None:
     notice = "<yok@musteri.example>: delivery via local: delivered to mailbox"
     machine = _machine(*_report(_block(action, "2.1.5"), notice=notice))
     assert (machine.kind, machine.bounce) == ("receipt", None)

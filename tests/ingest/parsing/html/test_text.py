@@ -44,7 +44,7 @@ def test_columns_of_several_lines_are_not_mixed() -> None:
 
 
 @pytest.mark.parametrize("hidden", ["style='display: none'", 'style="x:y;DISPLAY:none"', "hidden"])
-def test_hidden_elements_are_not_read_however_they_nest(hidden: str) -> None:
+def test_nested_hidden_elements_are_not_read(hidden: str) -> None:
     html = f"<div {hidden}><div>ön <b>izleme</b></div>metni</div><p>Kargom gelmedi.</p>"
     assert to_text(html) == "Kargom gelmedi."
 

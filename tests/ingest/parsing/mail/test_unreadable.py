@@ -32,7 +32,7 @@ def _unreadable(raw: bytes) -> Message:
 
 
 @pytest.mark.parametrize("raw", MAILS)
-def test_it_has_the_identity_and_the_headers_of_a_good_parse(raw: bytes) -> None:
+def test_an_unreadable_mail_has_the_identity_and_the_headers_of_a_good_parse(raw: bytes) -> None:
     good, _ = parse_message(
         raw, brand="default", account="a", received_at=NOW, mailbox="INBOX", signing_key=KEY
     )
@@ -50,7 +50,7 @@ def test_it_has_the_identity_and_the_headers_of_a_good_parse(raw: bytes) -> None
         assert getattr(unreadable, name) == getattr(good, name), name
 
 
-def test_it_says_in_both_languages_that_it_could_not_be_read() -> None:
+def test_an_unreadable_mail_says_so_in_both_languages() -> None:
     unreadable = _unreadable(MAILS[0])
     assert unreadable.repaired == ("unreadable",)
     assert "okunamadı" in unreadable.text

@@ -1,4 +1,4 @@
-"""Lines that telephones and gateways add to a mail, and sentences of people like them. Invented."""
+"""Lines that telephones and gateways add to a mail, and similar sentences of people. All invented."""
 
 import pytest
 
@@ -80,5 +80,5 @@ def test_telephones_of_any_language_sign_with_a_line(line: str) -> None:
         "Von meiner Frau bestellt",
     ],
 )
-def test_a_sentence_that_only_begins_so_is_a_persons(line: str) -> None:
+def test_a_persons_sentence_that_begins_like_a_signature_is_no_signature(line: str) -> None:
     assert not is_phone_line(line)

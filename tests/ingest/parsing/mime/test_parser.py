@@ -44,12 +44,12 @@ TURKISH = "Iğdır'dan yazıyorum: ücret, şikâyet, ÇĞİÖŞÜ"
 @pytest.mark.parametrize(
     "label", ["windows-1254", "ISO-8859-9", "iso-8859-1", "us-ascii", "x-unknown", None]
 )
-def test_a_turkish_body_is_read_whatever_its_label_says(label: str | None) -> None:
+def test_a_turkish_body_is_read_under_any_label(label: str | None) -> None:
     head = f"Content-Type: text/plain; charset={label}\r\n" if label else ""
     assert _read(_mail(head, TURKISH.encode("cp1254"))).text == TURKISH
 
 
-def test_utf8_is_read_though_it_is_declared_as_something_else() -> None:
+def test_utf8_under_another_label_is_read() -> None:
     raw = _mail("Content-Type: text/plain; charset=iso-8859-9\r\n", TURKISH.encode())
     message = _read(raw)
     assert message.text == TURKISH
@@ -103,7 +103,7 @@ def test_encoded_words_split_within_a_character_are_joined() -> None:
         (b"Team: a@b.example;", "", "a@b.example"),
     ],
 )
-def test_addresses_are_found_however_they_are_written(line: bytes, name: str, address: str) -> None:
+def test_addresses_are_found_in_each_spelling(line: bytes, name: str, address: str) -> None:
     parties = [p for p in header.parse_addresses(line) if p.handles]
     assert (parties[0].name, parties[0].handle("email")) == (name, address)
 
