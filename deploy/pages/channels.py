@@ -144,7 +144,7 @@ def _failures(channel: str) -> str:
         rows += [
             (
                 "`source.away` in the log of ingest",
-                "the vendor is away, refuses the account, or named a time",
+                "the vendor is away, refuses the account, or asks us to wait",
                 "read the reason there; the next try comes by itself",
             ),
             (
