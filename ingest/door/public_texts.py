@@ -15,7 +15,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "send": ("Gönder", "Send"),
     "website": ("Boş bırakın", "Leave empty"),
     "hint": (
-        "E-posta adresinizi ya da telefonunuzu yazın, yanıtımız oraya gelsin.",
+        "E-posta adresinizi ya da telefonunuzu yazın, yanıtımızı oraya gönderelim.",
         "Please give us an e-mail address or a phone number for our answer.",
     ),
     "files": ("Dosyalar", "Files"),

@@ -170,7 +170,7 @@ SPAM = _state(
 )
 HOPS = _state(
     "hop_limit",
-    "çok kez yönlendirildi, ön değerlendirmeye alındı",
+    "çok kez yönlendirildi, bu yüzden ön değerlendirmeye alındı",
     "moved too often, so triage decides",
 )
 FAULT = _state(

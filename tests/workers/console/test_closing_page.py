@@ -31,9 +31,9 @@ async def test_another_action_on_a_closing_item_keeps_it_and_asks_for_the_same_a
     form = {"lease": lease[1], "text": "Merhaba"}
     for verb in ("reply", "release"):
         answer = await client.post(f"{base}/{verb}", data=form)
-        assert "Send exactly your last action again" in answer.text
+        assert "Send your last action again, unchanged" in answer.text
         assert f'name="lease" value="{lease[1]}"' in answer.text
     beat = await client.post(f"{base}/heartbeat", data=form)
-    assert "Send exactly your last action again" in beat.text
+    assert "Send your last action again, unchanged" in beat.text
     done = await client.post(f"{base}/complete", data=form)
     assert "Done." in done.text

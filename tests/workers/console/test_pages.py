@@ -63,7 +63,7 @@ async def test_a_message_is_tried_and_its_whole_decision_shown(
     context = await browser.new_context(locale="tr-TR")
     page = await context.new_page()
     await page.goto(signed_in_address(road, "/rules"))
-    await page.get_by_label("Müşteri ne yazsaydı?").fill(
+    await page.get_by_label("Müşteri ne yazardı?").fill(
         "Faturam çok yüksek <b>geldi</b>, TC 10000000146"
     )
     await page.keyboard.press("Tab")
@@ -72,7 +72,7 @@ async def test_a_message_is_tried_and_its_whole_decision_shown(
     await expect(outcome.locator("strong")).to_have_text("Fatura ve Ödeme")
     await expect(outcome).to_contain_text("billing.overcharge")
     await expect(outcome).to_contain_text("********146")
-    await expect(page.get_by_label("Müşteri ne yazsaydı?")).to_have_value(
+    await expect(page.get_by_label("Müşteri ne yazardı?")).to_have_value(
         "Faturam çok yüksek <b>geldi</b>, TC 10000000146"
     )
     await expect(page.get_by_role("heading", name="Kurallar ne sıklıkla")).to_be_visible()
