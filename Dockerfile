@@ -1,5 +1,5 @@
-# One image for every stage; compose and Kubernetes choose the command. No Java, no Valkey: those
-# run beside it. Built in two steps, so that what builds is not in what runs.
+# One image for every stage; compose and Kubernetes choose the command. It has neither Java nor Valkey, because
+# Kafka and Redis run beside it. The first step has the build tools, and the second one only their result.
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 COPY requirements-stage.txt requirements.txt ./

@@ -32,9 +32,9 @@ jars: $(VENV)/run.stamp  ## fetch Apache Kafka's pinned jars
 lint: $(VENV)/test.stamp  ## ruff, mypy, import contracts
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-# Two run side by side. What the mark `alone` names gets the machine to itself afterwards; all of it
-# is in tests/chaos, and the other files take seconds to read.
-# With ARGS one of the three may find no test (pytest's exit code 5), without them that is a failure.
+# Two processes run the tests at the same time. Tests with the mark `alone` follow, one by one. They are all in
+# tests/chaos, and the third command collects no other file, which would take seconds.
+# With ARGS one of the three commands may find no test (pytest's exit code 5); without ARGS that is a failure.
 test: $(VENV)/test.stamp  ## lint and every test
 	sh deploy/test_tools.sh
 	$(MAKE) lint
@@ -54,10 +54,10 @@ bench: $(VENV)/test.stamp  ## measure, side by side, on real Kafka
 quality: $(VENV)/test.stamp  ## judge models and languages: make quality ARGS="data.jsonl:department"
 	$(BIN)/python -m bench.quality $(ARGS)
 
-incidents: $(VENV)/test.stamp  ## what the watch finds in simulated months
+incidents: $(VENV)/test.stamp  ## run the watch on simulated months
 	$(BIN)/python -m bench.incidents $(ARGS)
 
-# Minutes a test: clusters, outages, large backlogs. Run it before a release, not on each change.
+# Each test takes minutes: clusters, outages, large backlogs. Run them before a release, not on each change.
 certify: $(VENV)/test.stamp  ## the long proofs that `make test` leaves out, and then `make chaos`
 	$(BIN)/python -m cli.up.kafka_jars "$(JARS)"
 	$(BIN)/python -m pytest -m certify $(ARGS)
@@ -67,8 +67,8 @@ chaos: $(VENV)/test.stamp  ## the long chaos run: a million messages
 	$(BIN)/python -m cli.up.kafka_jars "$(JARS)"
 	SANTRAL_CHAOS_MESSAGES=1000000 SANTRAL_CHAOS_PAUSE_S=20 $(BIN)/python -m pytest tests/chaos/test_chaos.py -m chaos $(ARGS)
 
-requirements: pyproject.toml  ## pin anew what pyproject.toml asks for
+requirements: pyproject.toml  ## pin the requirements of pyproject.toml again
 	sh deploy/pin.sh
 
-clean:  ## remove what was made here, but not var/
+clean:  ## remove the environment and all caches, but not var/
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Pins what pyproject.toml asks for, with hashes and without naming any registry.
+# Pins the requirements of pyproject.toml, with hashes and without the address of a registry.
 set -eu
 python3 -m venv .cache/pin && .cache/pin/bin/pip install --quiet uv
 pin() {

@@ -1,8 +1,7 @@
 #!/bin/sh
-# Brings the servers that tests need and that no wheel has: Dovecot, PostgreSQL, Chromium,
-# ClamAV.
-# As root or with sudo by apt; where neither is, the tests that need one say so and are skipped
-# (with CI=true that is a failure).
+# Installs the servers that tests need and no wheel has: Dovecot, PostgreSQL, Chromium, ClamAV.
+# It uses apt, as root or with sudo. Without both, the tests that need such a server are skipped with
+# the reason (with CI=true they fail).
 set -eu
 missing=""
 [ -x /usr/sbin/dovecot ] && [ -e /usr/lib/dovecot/imap ] || missing="$missing dovecot-imapd"
@@ -18,5 +17,5 @@ fi
 echo "installing$missing by apt"
 export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get update -q >/dev/null
-# No service is to be started by the packages: tests start their own, on loopback.
+# The packages must not start their services, because tests start their own on loopback.
 $sudo apt-get install -qy --no-install-recommends $missing >/dev/null

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the virtual environment PYTHON -> VENV and installs pinned, hashed REQUIREMENTS and us.
+# Creates the virtual environment VENV with PYTHON, and installs the pinned REQUIREMENTS and Santral.
 set -eu
 python=$1 venv=$2 requirements=$3
 

@@ -81,7 +81,7 @@ local function remove(o, d, c, m, hops)
     redis.call('HDEL', key, 'm' .. m)
     redis.call('DEL', P .. 'body:' .. m .. ':' .. string.match(stored, '^%S+'))
   end
-  -- A message that is here with more hops was moved by this outcome, and came back first.
+  -- This outcome moved a message that is here with more hops; its arrival was read first.
   local closed = stored and '1' or '0'
   local close = redis.call('GET', P .. 'done:' .. m)
   local last, first = string.match(close or '', '^(%S+) (%S+)')
@@ -103,7 +103,7 @@ local function settle(o, d, c, removed, counts)
   local key = d .. ':' .. c
   local intent = P .. 'x:' .. key
   local closing = redis.call('EXISTS', intent) == 1
-  -- A version before this one marks without an answer.
+  -- An earlier version writes a mark without an answer.
   local fixed = 2 + redis.call('HEXISTS', intent, 'answer')
   if redis.call('HDEL', intent, 'o' .. o) == 1 and fixed == 3 then
     if not counts then redis.call('HSET', intent, 'answer', '') end

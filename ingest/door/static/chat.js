@@ -7,7 +7,7 @@
   copy.hidden = false;
   copy.addEventListener("click", async () => {
     select();
-    // Without https there is no clipboard of the page's own: the selection is copied instead.
+    // Without https a page has no clipboard API, so it copies the selection.
     try { await navigator.clipboard.writeText(line.textContent); } catch { document.execCommand("copy"); }
     status.textContent = copy.dataset.copied;
   });
