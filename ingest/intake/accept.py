@@ -1,8 +1,8 @@
 """The ingest step keeps the bytes of a delivery, parses and publishes it, and only then returns.
 
 A source or a door hands the delivery over, and the router reads messages.v1. A delivery that
-nobody can ever accept goes to dead.v1 with the reference of its bytes, and its source moves on. A
-mail that no parser can read becomes a message with a note of that.
+nobody can ever accept goes to dead.v1 with the reference of its bytes, and its source continues. A
+mail that no parser can read becomes a message that says so.
 """
 
 import asyncio
@@ -295,7 +295,7 @@ class Ingest:
 
     @functools.cached_property
     def _threads(self) -> ThreadPoolExecutor:
-        """Threads for the archive alone: a bucket that hangs must not stop the loop's others."""
+        """The archive's own threads, because a bucket that hangs must not occupy the others."""
         return ThreadPoolExecutor(_ARCHIVE_THREADS, "archive")
 
     async def _run(self, write: Callable[[bytes], T], data: bytes) -> T:
@@ -321,7 +321,8 @@ class Ingest:
 def _is_ignored(delivery: Delivery, error: Rejected) -> bool:
     """Return whether a refused delivery needs no dead letter.
 
-    The ledger accounts for each position that a source lists: there even an ignored one needs it.
+    A delivery with a position needs one even if it is ignored, because the ledger accounts for each
+    position that a source lists.
     """
     return error.code == "delivery.ignored" and delivery.position is None
 

@@ -138,17 +138,13 @@ def _assess(analysis: TextAnalysis, policy: Policy) -> _Assessment:
     """Return the meaning of a text; predictions count before the rules."""
     rules = policy.summarizer.summarize(analysis.hits)
     predictions = analysis.predictions
-    department, intent = predictions.get("department"), predictions.get("intent")
-    return _Assessment(
-        rules,
-        rules.ranking
-        if department is None
-        else rank_with_model(rules.weights, department, policy.departments),
-        intent.best.label
-        if intent is not None
-        else rules.intent or _default_intent(analysis.folded),
-        _combined_sentiment(predictions.get("sentiment"), rules.scores.sentiment),
-    )
+    ranking, intent = rules.ranking, rules.intent
+    if (department := predictions.get("department")) is not None:
+        ranking = rank_with_model(rules.weights, department, policy.departments)
+    if (prediction := predictions.get("intent")) is not None:
+        intent = prediction.best.label
+    sentiment = _combined_sentiment(predictions.get("sentiment"), rules.scores.sentiment)
+    return _Assessment(rules, ranking, intent or _default_intent(analysis.folded), sentiment)
 
 
 def _default_intent(folded: str) -> str:
@@ -157,11 +153,11 @@ def _default_intent(folded: str) -> str:
 
 
 def _combined_sentiment(prediction: Prediction | None, by_rules: float) -> float:
-    """Return the predicted sentiment, unless it is praise that the rules find ironic."""
+    """Return the predicted sentiment; predicted praise of a text that rules blame is irony."""
     if prediction is None:
         return by_rules
-    predicted = prediction.sentiment
-    return min(predicted, 0.0) + by_rules / 2 if predicted > 0 > by_rules else predicted
+    is_irony = prediction.sentiment > 0 and by_rules < 0
+    return by_rules / 2 if is_irony else prediction.sentiment
 
 
 def _match_open_incident(
@@ -187,7 +183,8 @@ def _adjust(
 ) -> AdjustedPriority:
     """Return the priority of a message from the points of its rules and its incident."""
     if match is not None:
-        points += policy.incident_points[match.incident.status == "confirmed"]
+        open_points, confirmed_points = policy.incident_points
+        points += confirmed_points if match.incident.status == "confirmed" else open_points
     departments, customers = policy.departments, policy.customer_priorities
     return adjust_priority(
         points, message, followed, departments, customers, from_person=from_person

@@ -68,10 +68,11 @@ def first_guesses(ranking: Ranking) -> tuple[Guess, ...]:
 def runner_up(
     ranking: Ranking, department: str, threshold: float, *, by_model: bool
 ) -> RunnerUp | None:
-    """Return the best department but this one, and what it lacks."""
-    if not ranking or (len(ranking) == 1 and ranking[0][0] == department):
+    """Return the best other department, and what would have made it the first."""
+    others = [entry for entry in ranking if entry[0] != department]
+    if not others:
         return None
-    name, confidence = ranking[ranking[0][0] == department]
+    name, confidence = others[0]
     best = dict(ranking).get(department, 0.0)
     if by_model and best > confidence:
         weight = math.log(best / max(confidence, _MIN_SHARE)) / POINT

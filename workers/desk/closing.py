@@ -71,9 +71,7 @@ class Closer:
             )
         if answer == "superseded":
             log.warning("desk.superseded", item=lease.item, agent=lease.agent, verb=verb)
-            raise LeaseLost(
-                "another agent finished the item first: what you did does not count for it"
-            )
+            raise LeaseLost("another agent finished the item first: your action does not count")
 
     async def _publish_all(self, outcomes: Sequence[Outcome]) -> tuple[int, int]:
         """Publish outcomes of one conversation; return their partition and the last offset.

@@ -222,7 +222,9 @@ class Desk:
             target = request.department or lease.department
             self._check_department(target)
             if kind == "rerouted" and target == lease.department:
-                raise Rejected("json.invalid", "it is there already - at `$.department`")
+                raise Rejected(
+                    "json.invalid", "the item is in that department already - at `$.department`"
+                )
             # One outcome a message, because each carries its work item within a record's limit.
             return [
                 msgspec.structs.replace(
@@ -267,7 +269,7 @@ class Desk:
         messages = {item: lease.messages}
         work_items = await read_work_items(self.desk_queue, self.bodies, lease.department, messages)
         if not work_items[item]:
-            raise ItemUnknown("nothing of this item can be read: the log of the desk says why")
+            raise ItemUnknown("no message of this item can be read: the log of the desk says why")
         return lease, work_items[item]
 
     def _outcome(
