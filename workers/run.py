@@ -218,7 +218,7 @@ def _reply_loops(process: _WorkerProcess, engine: Engine) -> list[_Loop]:
 
 
 async def _run_after(first: Awaitable[None], work: Coroutine[None, None, None]) -> None:
-    """Run `work` after `first`."""
+    """Run `work` after `first`, or close it if `first` fails."""
     try:
         await first
     except BaseException:

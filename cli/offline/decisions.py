@@ -114,14 +114,14 @@ def decide_lines(
 
 
 def decide_text(text: str, settings: Settings) -> Decision:
-    """Return the Decision on a text."""
+    """Return the Decision on a text by the rules and models of the settings."""
     message = repair_letters(plain_message(text, 1, settings.brand))
     policy = load_trial_policy(settings)
     return _decided(message, None, policy).decision
 
 
 def text_decider(settings: Settings) -> Callable[[str], Decision]:
-    """Return what decides on a text as the live rules and models would, read once."""
+    """Return a function that decides on texts by the live rules and models, which it reads once."""
     policy = load_trial_policy(settings)
 
     def decided(text: str) -> Decision:

@@ -227,7 +227,7 @@ def _answers(port: int) -> bool:
 
 
 def new_cluster_id() -> str:
-    """Return the id of a new cluster."""
+    """Return a random id for a new cluster, in the form that StorageTool takes."""
     # StorageTool takes an id that begins with a dash for an option.
     identifier = "-"
     while identifier.startswith("-"):

@@ -43,7 +43,7 @@ class RuleSummarizer:
         self._summaries: dict[tuple[str, ...], RuleSummary] = {}
 
     def summarize(self, hits: Sequence[Hit]) -> RuleSummary:
-        """Return the summary of these hits."""
+        """Return the summary of the rules that match a text; `hits` are in the pack's order."""
         key = tuple([hit.rule.id for hit in hits])
         summary = self._summaries.get(key)
         if summary is None:

@@ -26,25 +26,25 @@ _PROBE_KEY = "santral:probe"
 
 
 def kafka_neighbour(settings: Settings, clock: Clock) -> Neighbour:
-    """Return Kafka as a neighbour."""
+    """Return the neighbour for Kafka, whose probe lists the brokers."""
     name = f"Kafka at {settings.kafka.bootstrap}"
     return Neighbour(name, clock, kafka_probe(settings.kafka))
 
 
 def redis_neighbour(settings: Settings, clock: Clock) -> Neighbour:
-    """Return Redis as a neighbour."""
+    """Return the neighbour for Redis, whose probe writes a key."""
     name = f"Redis at {describe(settings.redis)}"
     return Neighbour(name, clock, redis_probe(settings.redis))
 
 
 def store_neighbour(settings: Settings, clock: Clock) -> Neighbour:
-    """Return the store as a neighbour."""
+    """Return the neighbour for the store, whose probe asks whether it takes writes."""
     name = f"the store at {redacted_url(settings.store_url)}"
     return Neighbour(name, clock, store_probe(settings.store_url))
 
 
 def archive_neighbour(archive: Archive, settings: Settings, clock: Clock) -> Neighbour:
-    """Return the archive as a neighbour; it judges itself, and a look may take a disk's time."""
+    """Return the neighbour for the archive, which judges itself; its probe may wait for a disk."""
 
     def probe() -> None:
         problem = archive.problem()

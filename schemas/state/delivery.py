@@ -79,7 +79,7 @@ def fold(present: ReplyDelivery | None, record: ReplyDelivery) -> ReplyDelivery 
 
 
 def may_send(present: ReplyDelivery | None, process: str, attempt: int) -> bool:
-    """Say whether this attempt of this process is the one that may send."""
+    """Say whether `present` is the `begun` of this attempt, after which its process may send."""
     return (
         present is not None
         and present.state == "begun"

@@ -33,7 +33,7 @@ class Link(Record, frozen=True, kw_only=True):
 
 
 def node(handle: Handle) -> str:
-    """Return a handle as a node."""
+    """Return a handle as a link has it: `kind:value`, the value without differences of case."""
     return f"{handle.kind}:{handle.value.casefold()}"
 
 

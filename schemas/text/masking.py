@@ -128,7 +128,7 @@ def mask_decision(decision: Decision, message: Message | None = None) -> Decisio
 
 
 def mask_work(work: WorkItem) -> WorkItem:
-    """Return a work item masked."""
+    """Return a work item with its message and its decision masked."""
     return WorkItem(
         message=mask_message(work.message, work.decision),
         decision=mask_decision(work.decision, work.message),

@@ -39,7 +39,7 @@ class ReplyAppStore:
     shares: tuple[str, ...] = ("key_id", "issuer", "private_key", "api")
 
     async def send(self, reply: Reply, settings: AppStoreReplyAccount, signing_key: bytes) -> str:
-        """Send one reply."""
+        """Answer a review; a second answer replaces the first."""
         review = require_target(
             reply.reply_to, settings.private_key, "[channels.app_store.ACCOUNT]"
         )

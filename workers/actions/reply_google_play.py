@@ -47,7 +47,7 @@ class ReplyGooglePlay:
     shares: tuple[str, ...] = ("package", "client_email", "private_key", "api", "token_url")
 
     async def send(self, reply: Reply, settings: GooglePlayReplyAccount, signing_key: bytes) -> str:
-        """Send one reply."""
+        """Answer a review; a second answer replaces the first."""
         review = require_target(
             reply.reply_to, settings.private_key, "[channels.google_play.ACCOUNT]"
         )

@@ -56,7 +56,7 @@ class ReplyReddit:
     shares: tuple[str, ...] = (*CLIENT_SETTINGS, "agent")
 
     async def send(self, reply: Reply, settings: RedditReplyAccount, signing_key: bytes) -> str:
-        """Send one reply."""
+        """Answer a comment, as Markdown that pings nobody."""
         thing = require_target(reply.reply_to, settings.refresh_token, "[channels.reddit.ACCOUNT]")
         text = as_markdown(without_reddit_mentions(reply.text))
         agent = {"user-agent": settings.agent}

@@ -40,7 +40,7 @@ class ReplyTrustpilot:
     shares: tuple[str, ...] = ("key", "secret", "api")
 
     async def send(self, reply: Reply, settings: TrustpilotReplyAccount, signing_key: bytes) -> str:
-        """Send one reply."""
+        """Answer a review in the name of the account's `author`."""
         target = require_target(reply.reply_to, settings.secret, "[channels.trustpilot.ACCOUNT]")
         if not settings.author:
             account = reply.source.partition(":")[2] or "default"

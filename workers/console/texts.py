@@ -53,19 +53,19 @@ class Texts:
         return ("+" if value >= 0 else "") + self.number(value, 1)
 
     def channel_name(self, channel: str) -> str:
-        """Return the name of a channel."""
+        """Return the name of a channel in the page's language."""
         return self._name(vocabulary.CHANNELS, channel)
 
     def intent_name(self, intent: str) -> str:
-        """Return the name of an intent."""
+        """Return the name of an intent in the page's language."""
         return self._name(vocabulary.INTENTS, intent)
 
     def language_name(self, code: str) -> str:
-        """Return the name of a message's language."""
+        """Return the name of a message's language in the page's language."""
         return self._name(vocabulary.LANGUAGES, code)
 
     def entity_name(self, kind: str) -> str:
-        """Return the name of a kind of entities."""
+        """Return the name of a kind of entities in the page's language."""
         return self._name(vocabulary.ENTITIES, kind)
 
     def entity_value(self, kind: str, value: str) -> str:
@@ -77,11 +77,11 @@ class Texts:
         return ".".join(number for number in (day, month, year) if number)
 
     def flag_name(self, flag: str) -> str:
-        """Return the name of a decision's flag."""
+        """Return the name of a decision's flag in the page's language."""
         return self._name(vocabulary.FLAGS, flag)
 
     def stage_name(self, stage: str) -> str:
-        """Return the name of a stage."""
+        """Return the name of a stage in the page's language."""
         return self._name(vocabulary.STAGES, stage)
 
     def topic_name(self, topic: str) -> str:

@@ -153,7 +153,7 @@ class FeedLog:
         self.stale = True
 
     def start_from(self, offsets: Mapping[Partition, int]) -> None:
-        """Read the owned partitions from these offsets on."""
+        """Begin to read the owned partitions at these offsets; the log is not stale any more."""
         self._consumer.assign([TopicPartition(t, n, offset) for (t, n), offset in offsets.items()])
         self.stale = False
 

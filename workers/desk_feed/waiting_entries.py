@@ -25,7 +25,7 @@ def build_origin(partition: Partition, offset: int) -> bytes:
 
 
 def queued_entry(queued: QueuedMessage) -> WaitingEntry:
-    """Return the entry of a message that waits."""
+    """Return the entry of waiting.v1 for a message that waits."""
     record = WaitingMessage(
         message=queued.message,
         department=queued.department,

@@ -26,7 +26,7 @@ def stored_bytes_of(value: Value) -> bytes | None:
 
 
 def text_of(value: Value) -> str:
-    """Return a text."""
+    """Return a text, which Redis keeps as UTF-8."""
     return bytes_of(value).decode()
 
 

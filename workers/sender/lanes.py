@@ -189,7 +189,7 @@ class Lanes:
         self._lanes: dict[tuple[str, str], Lane] = {}
 
     def get(self, channel: str, account: str) -> Lane:
-        """Return the lane of an account."""
+        """Return the lane of an account; the first call opens it."""
         lane = self._lanes.get((channel, account))
         if lane is None:
             lane = self._lanes[channel, account] = Lane(channel, account)

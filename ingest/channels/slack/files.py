@@ -19,7 +19,7 @@ _START_BYTES = 200
 
 
 def media_ref(file: wire.UploadedFile) -> str:
-    """Return the `ref` of a file."""
+    """Return the `ref` by which `fetch_file` gets a file: `id|ID`, `html|URL` or `url|URL`."""
     address = _address_of(file)
     if not address:
         return f"id|{file.id}"

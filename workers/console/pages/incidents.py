@@ -66,7 +66,7 @@ class IncidentPages:
         )
 
     async def incident(self, request: Request) -> Response:
-        """GET one incident."""
+        """GET /incidents/{id}: an incident with its signs and messages."""
         return await self._show(request, "incident.html")
 
     async def incident_live(self, request: Request) -> Response:

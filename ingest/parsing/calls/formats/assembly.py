@@ -57,7 +57,7 @@ class Assembly(Record, frozen=True, kw_only=True):
 
 
 def parse_assemblyai(raw: bytes) -> Transcript:
-    """Return an AssemblyAI transcript."""
+    """Return an AssemblyAI transcript; raise Rejected(call.failed) for one with an error."""
     transcript = decode_json(Assembly, raw)
     if transcript.status == "error":
         raise Rejected(

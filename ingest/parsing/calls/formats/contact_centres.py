@@ -129,7 +129,7 @@ class Aircall(Record, frozen=True, kw_only=True):
 
 
 def parse_aircall(raw: bytes) -> Transcript:
-    """Return an Aircall transcript."""
+    """Return an Aircall transcript, whose participants name their roles."""
     call = decode_json(Aircall, raw)
     utterances = [
         Utterance(

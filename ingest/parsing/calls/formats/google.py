@@ -62,7 +62,7 @@ class Google(Record, frozen=True, kw_only=True, rename="camel"):
 
 
 def parse_google(raw: bytes) -> Transcript:
-    """Return a Google transcript."""
+    """Return a transcript of Speech-to-Text v1 or v2, or of CX Insights."""
     answer = decode_json(Google, raw)
     results = [r for r in answer.results if r.alternatives and r.is_final is not False]
     language = next((r.language_code for r in results if r.language_code), "") or ""
@@ -90,7 +90,7 @@ def _by_speaker(results: list[GoogleResult]) -> list[Utterance]:
 
 
 def _by_result(results: list[GoogleResult]) -> list[Utterance]:
-    """Return an utterance for each result."""
+    """Return an utterance for each result, for a transcript without speakers."""
     utterances = []
     previous_end = 0.0
     for result in results:

@@ -212,7 +212,7 @@ class WhisperCpp(Record, frozen=True, kw_only=True):
 
 
 def parse_whisper_cpp(raw: bytes) -> Transcript:
-    """Return a transcript of whisper.cpp."""
+    """Return a transcript of whisper.cpp without the sentences that it invents in silence."""
     transcript = decode_json(WhisperCpp, raw)
     utterances, repaired, speaker_turn = [], [], 0
     turns_marked = any(s.speaker_turn_next for s in transcript.transcription)

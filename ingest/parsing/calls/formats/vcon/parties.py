@@ -117,7 +117,7 @@ def first_index(value: object) -> int | None:
 
 
 def party_utterance(party: VconParty, text: str, start: float, end: float) -> Utterance:
-    """Return an utterance of a party."""
+    """Return an utterance with the name, role and number of its party; times are in seconds."""
     return Utterance(
         speaker=party.name or party_phone(party),
         text=text.strip(),
