@@ -20,7 +20,7 @@ from tests.support.servers.dovecot import Dovecot
 from tests.support.servers.local_profile import PERSONAL_TOKEN, LocalProfile
 from tests.support.servers.postgres import Postgres
 from tests.support.servers.s3 import S3
-from tests.support.servers.smtp import Smtp
+from tests.support.servers.smtp import SmtpServer
 from tests.support.servers.vendor import Vendor
 from workers.run import MIGRATIONS
 
@@ -114,9 +114,9 @@ def dovecot() -> Iterator[Dovecot]:
 
 
 @pytest.fixture(scope="session")
-def smtp() -> Iterator[Smtp]:
+def smtp() -> Iterator[SmtpServer]:
     """A mail server that takes what we send."""
-    server = Smtp().start()
+    server = SmtpServer().start()
     yield server
     server.stop()
 
@@ -195,7 +195,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def road(
-    tmp_path_factory: pytest.TempPathFactory, dovecot: Dovecot, smtp: Smtp, graph: Vendor
+    tmp_path_factory: pytest.TempPathFactory, dovecot: Dovecot, smtp: SmtpServer, graph: Vendor
 ) -> Iterator[LocalProfile]:
     """The whole local profile, reading Dovecot, answering by SMTP and by a messenger's API."""
     home: Path = tmp_path_factory.mktemp("road")

@@ -17,10 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.faults.harms import FAULTS, Fault
+from bench.faults.harms import FAULTS, HarmPlan
 from tests.support.cluster.cluster import Cluster, Plan
 from tests.support.cluster.gauges import Gauges, count_problems, longest_gap, wait_for_moves
-from tests.support.cluster.traffic import Load, Traffic
+from tests.support.cluster.traffic import ClusterTraffic, Load
 from tests.support.cluster.verdict import findings
 from tests.support.paths import ROOT
 from tests.support.waiting import settled, wait
@@ -42,10 +42,10 @@ HEAD = (
 class Run:
     """One cluster under traffic, and the rows of its faults."""
 
-    def __init__(self, cluster: Cluster, traffic: Traffic, gauges: Gauges) -> None:
+    def __init__(self, cluster: Cluster, traffic: ClusterTraffic, gauges: Gauges) -> None:
         self._cluster, self._traffic, self._gauges = cluster, traffic, gauges
 
-    async def fault(self, name: str, fault: Fault) -> dict[str, Any]:
+    async def fault(self, name: str, fault: HarmPlan) -> dict[str, Any]:
         """Do one harm, undo it, wait until all flows, return the row once every stage is ready."""
         sightings, gauges = self._traffic.sightings, self._gauges
         sightings.statuses.clear()
@@ -125,7 +125,7 @@ def markdown(row: dict[str, Any]) -> str:
 
 async def measure(cluster: Cluster, names: list[str], load: Load) -> list[str]:
     """Print a row for each fault; return what was broken at rest."""
-    traffic = Traffic(cluster.front, load)
+    traffic = ClusterTraffic(cluster.front, load)
     gauges = Gauges(cluster).start()
     run = Run(cluster, traffic, gauges)
     traffic.start()

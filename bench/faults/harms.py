@@ -15,7 +15,7 @@ Harm = Callable[[Cluster], Undo]
 
 
 @dataclass(frozen=True)
-class Fault:
+class HarmPlan:
     """One row of the table: a harm, for how many seconds, and whether brokers must catch up."""
 
     text: str
@@ -154,32 +154,32 @@ def freeze_stage(name: str) -> Harm:
 
 
 FAULTS = {
-    "leader": Fault("SIGKILL leader of messages.v1/0, 15 s", kill_leader, 15, brokers=True),
-    "controller": Fault("SIGKILL active controller, 15 s", kill_controller, 15, brokers=True),
-    "frozen": Fault("SIGSTOP leader broker 30 s", freeze_leader, 30, brokers=True),
-    "two": Fault("SIGKILL 2 of 3 brokers, back at +25 s", kill_two, 25, brokers=True),
-    "rolling": Fault("rolling restart of 3 brokers", roll_brokers, 0, brokers=True),
-    "postgres-kill": Fault("PostgreSQL SIGKILL, 15 s down", kill_postgres, 15),
-    "postgres-freeze": Fault("PostgreSQL SIGSTOP 20 s", freeze_postgres, 20),
-    "disk": Fault("archive's disk full 15 s", fill_archive, 15),
-    "redis-flush": Fault("Valkey FLUSHALL", flush_redis, 0),
-    "redis-kill": Fault("Valkey SIGKILL 5 s (AOF)", kill_redis, 5),
-    "redis-failover": Fault("Valkey failover, read-only 12 s", fail_over_redis, 12),
-    "redis-full": Fault("Valkey maxmemory reached 12 s", fill_redis, 12),
-    "redis-misconf": Fault("Valkey can't save (MISCONF) 12 s", break_redis_disk, 12),
-    "mail": Fault("one of two mail servers away 20 s", lose_mail_server, 20),
-    "router-kill": Fault("SIGKILL router (of 2)", kill_stage("router"), 0),
-    "router-freeze": Fault("SIGSTOP router2 25 s", freeze_stage("router2"), 25),
-    "ingest-kill": Fault("SIGKILL ingest", kill_stage("ingest"), 0),
-    "ingest-freeze": Fault("SIGSTOP ingest 12 s", freeze_stage("ingest"), 12),
-    "recorder-kill": Fault("SIGKILL recorder", kill_stage("recorder"), 0),
-    "recorder-freeze": Fault("SIGSTOP recorder 15 s", freeze_stage("recorder"), 15),
-    "desk-kill": Fault("SIGKILL desk", kill_stage("desk"), 0),
-    "desk-freeze": Fault("SIGSTOP desk 25 s", freeze_stage("desk"), 25),
-    "console-kill": Fault("SIGKILL console", kill_stage("console"), 0),
-    "console-freeze": Fault("SIGSTOP console 12 s", freeze_stage("console"), 12),
-    "replies-kill": Fault("SIGKILL replies", kill_stage("replies"), 0),
-    "replies-freeze": Fault("SIGSTOP replies 15 s", freeze_stage("replies"), 15),
-    "watch-kill": Fault("SIGKILL watch", kill_stage("watch"), 0),
-    "watch-freeze": Fault("SIGSTOP watch 15 s", freeze_stage("watch"), 15),
+    "leader": HarmPlan("SIGKILL leader of messages.v1/0, 15 s", kill_leader, 15, brokers=True),
+    "controller": HarmPlan("SIGKILL active controller, 15 s", kill_controller, 15, brokers=True),
+    "frozen": HarmPlan("SIGSTOP leader broker 30 s", freeze_leader, 30, brokers=True),
+    "two": HarmPlan("SIGKILL 2 of 3 brokers, back at +25 s", kill_two, 25, brokers=True),
+    "rolling": HarmPlan("rolling restart of 3 brokers", roll_brokers, 0, brokers=True),
+    "postgres-kill": HarmPlan("PostgreSQL SIGKILL, 15 s down", kill_postgres, 15),
+    "postgres-freeze": HarmPlan("PostgreSQL SIGSTOP 20 s", freeze_postgres, 20),
+    "disk": HarmPlan("archive's disk full 15 s", fill_archive, 15),
+    "redis-flush": HarmPlan("Valkey FLUSHALL", flush_redis, 0),
+    "redis-kill": HarmPlan("Valkey SIGKILL 5 s (AOF)", kill_redis, 5),
+    "redis-failover": HarmPlan("Valkey failover, read-only 12 s", fail_over_redis, 12),
+    "redis-full": HarmPlan("Valkey maxmemory reached 12 s", fill_redis, 12),
+    "redis-misconf": HarmPlan("Valkey can't save (MISCONF) 12 s", break_redis_disk, 12),
+    "mail": HarmPlan("one of two mail servers away 20 s", lose_mail_server, 20),
+    "router-kill": HarmPlan("SIGKILL router (of 2)", kill_stage("router"), 0),
+    "router-freeze": HarmPlan("SIGSTOP router2 25 s", freeze_stage("router2"), 25),
+    "ingest-kill": HarmPlan("SIGKILL ingest", kill_stage("ingest"), 0),
+    "ingest-freeze": HarmPlan("SIGSTOP ingest 12 s", freeze_stage("ingest"), 12),
+    "recorder-kill": HarmPlan("SIGKILL recorder", kill_stage("recorder"), 0),
+    "recorder-freeze": HarmPlan("SIGSTOP recorder 15 s", freeze_stage("recorder"), 15),
+    "desk-kill": HarmPlan("SIGKILL desk", kill_stage("desk"), 0),
+    "desk-freeze": HarmPlan("SIGSTOP desk 25 s", freeze_stage("desk"), 25),
+    "console-kill": HarmPlan("SIGKILL console", kill_stage("console"), 0),
+    "console-freeze": HarmPlan("SIGSTOP console 12 s", freeze_stage("console"), 12),
+    "replies-kill": HarmPlan("SIGKILL replies", kill_stage("replies"), 0),
+    "replies-freeze": HarmPlan("SIGSTOP replies 15 s", freeze_stage("replies"), 15),
+    "watch-kill": HarmPlan("SIGKILL watch", kill_stage("watch"), 0),
+    "watch-freeze": HarmPlan("SIGSTOP watch 15 s", freeze_stage("watch"), 15),
 }

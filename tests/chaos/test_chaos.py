@@ -29,7 +29,7 @@ from runtime.store import engine
 from schemas.decision import WorkItem
 from tests.support.cluster.cluster import Front
 from tests.support.cluster.mail_trail import log_lines, mail_trail
-from tests.support.cluster.traffic import Load, Sightings, Traffic
+from tests.support.cluster.traffic import ClusterTraffic, Load, Sightings
 from tests.support.cluster.verdict import (
     desk_findings,
     first_visits,
@@ -154,7 +154,7 @@ class Chaos:
         self.random = random.Random(seed)
         access = up.access
         front = Front(access["door"], access["tokens"], access["mail_door"], ("good",))
-        self.traffic = Traffic(front, Load(mails=2.0, senders=0, agents=4))
+        self.traffic = ClusterTraffic(front, Load(mails=2.0, senders=0, agents=4))
         self.sightings = self.traffic.sightings
         self.harms: Counter[str] = Counter()
         self.done = asyncio.Event()

@@ -18,7 +18,7 @@ from bench.faults import harms
 from tests.support.cluster.cluster import Cluster, Plan
 from tests.support.cluster.gauges import Gauges, wait_for_moves
 from tests.support.cluster.supervised import Exit
-from tests.support.cluster.traffic import Load, Traffic
+from tests.support.cluster.traffic import ClusterTraffic, Load
 from tests.support.cluster.verdict import findings
 from tests.support.waiting import settled, until, wait
 
@@ -37,7 +37,7 @@ LOAD = Load(messages=20, mails=3, senders=10, agents=4)
 
 
 @dataclass
-class Report:
+class FreezeReport:
     """The seconds until each gauge moved, and the broken promises."""
 
     without_leader: dict[str, float] = field(default_factory=dict)
@@ -48,9 +48,9 @@ class Report:
     refusals: dict[str, int] = field(default_factory=dict)
 
 
-async def _freeze(cluster: Cluster) -> Report:
+async def _freeze(cluster: Cluster) -> FreezeReport:
     """Freeze the leader under traffic, let it run again, and return the report."""
-    traffic, gauges, report = Traffic(cluster.front, LOAD), Gauges(cluster), Report()
+    traffic, gauges, report = ClusterTraffic(cluster.front, LOAD), Gauges(cluster), FreezeReport()
     sightings = traffic.sightings
     gauges.start()
     traffic.start()
@@ -80,7 +80,7 @@ async def _freeze(cluster: Cluster) -> Report:
 
 
 @pytest.fixture(scope="module", name="report")
-async def frozen() -> AsyncIterator[Report]:
+async def frozen() -> AsyncIterator[FreezeReport]:
     """One freeze of the leader, on a cluster of its own."""
     with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
         cluster = Cluster(Path(folder), PLAN)
@@ -93,18 +93,18 @@ async def frozen() -> AsyncIterator[Report]:
             await asyncio.to_thread(cluster.stop)
 
 
-async def test_every_gauge_moves_without_the_frozen_leader(report: Report) -> None:
+async def test_every_gauge_moves_without_the_frozen_leader(report: FreezeReport) -> None:
     limit_s = OUTAGE_S - LEAVE_S
     assert {k: s for k, s in report.without_leader.items() if s >= limit_s} == {}
 
 
-async def test_every_gauge_moves_soon_after_the_return_of_the_leader(report: Report) -> None:
+async def test_every_gauge_moves_soon_after_the_return_of_the_leader(report: FreezeReport) -> None:
     assert {k: s for k, s in report.after_return.items() if s > MAX_FLOW_S} == {}
 
 
-async def test_no_stage_ends_and_every_stage_is_ready_again(report: Report) -> None:
+async def test_no_stage_ends_and_every_stage_is_ready_again(report: FreezeReport) -> None:
     assert (report.exits, report.unready) == ([], {})
 
 
-async def test_nothing_is_lost_doubled_or_done_twice(report: Report) -> None:
+async def test_nothing_is_lost_doubled_or_done_twice(report: FreezeReport) -> None:
     assert report.broken == []

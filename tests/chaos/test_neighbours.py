@@ -17,7 +17,7 @@ from bench.faults import harms
 from tests.support.cluster.cluster import Cluster, Plan
 from tests.support.cluster.gauges import Gauges, wait_for_moves
 from tests.support.cluster.supervised import Exit
-from tests.support.cluster.traffic import Load, Traffic
+from tests.support.cluster.traffic import ClusterTraffic, Load
 from tests.support.cluster.verdict import findings
 from tests.support.waiting import pass_time, settled, until, wait
 
@@ -32,7 +32,7 @@ LOAD = Load(messages=20, mails=3, senders=10, agents=4)
 
 
 @dataclass
-class Report:
+class HarmReport:
     """The findings of one run of harms."""
 
     flow: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -49,9 +49,9 @@ class Harmed:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.traffic = Traffic(cluster.front, LOAD)
+        self.traffic = ClusterTraffic(cluster.front, LOAD)
         self.gauges = Gauges(cluster)
-        self.report = Report()
+        self.report = HarmReport()
         self._since = time.monotonic()
 
     def _note(self, phase: str) -> None:
@@ -66,7 +66,7 @@ class Harmed:
             wait_for_moves, self.gauges.moves(self.traffic.sightings), back, 60
         )
 
-    async def run(self) -> Report:
+    async def run(self) -> HarmReport:
         """Do the harm, let all settle, and return what it showed."""
         good, sightings = self.cluster.mail["good"], self.traffic.sightings
         self.gauges.start()
@@ -123,7 +123,7 @@ class Harmed:
 
 
 @pytest.fixture(scope="module", name="report")
-async def harmed() -> AsyncIterator[Report]:
+async def harmed() -> AsyncIterator[HarmReport]:
     """One run of harms on a cluster of its own."""
     with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
         cluster = Cluster(Path(folder), PLAN)
@@ -139,25 +139,27 @@ async def harmed() -> AsyncIterator[Report]:
             print(f"exit codes {codes}")  # noqa: T201 - as above
 
 
-async def test_every_gauge_moves_soon_after_two_of_three_brokers_are_back(report: Report) -> None:
+async def test_every_gauge_moves_soon_after_two_of_three_brokers_are_back(report: HarmReport) -> None:
     assert {k: s for k, s in report.flow["brokers"].items() if s > MAX_FLOW_S} == {}
 
 
-async def test_every_gauge_moves_soon_after_a_redis_failover(report: Report) -> None:
+async def test_every_gauge_moves_soon_after_a_redis_failover(report: HarmReport) -> None:
     assert {k: s for k, s in report.flow["redis"].items() if s > MAX_FLOW_S} == {}
 
 
-async def test_no_stage_ends_because_a_neighbour_is_away(report: Report) -> None:
+async def test_no_stage_ends_because_a_neighbour_is_away(report: HarmReport) -> None:
     assert report.exits == []
 
 
-async def test_customers_and_agents_see_a_sentence_and_when_to_try_again(report: Report) -> None:
+async def test_customers_and_agents_see_a_sentence_and_when_to_try_again(
+    report: HarmReport,
+) -> None:
     assert report.wrong == []
 
 
-async def test_nothing_is_lost_doubled_or_done_twice(report: Report) -> None:
+async def test_nothing_is_lost_doubled_or_done_twice(report: HarmReport) -> None:
     assert (report.broken, report.unaccounted) == ([], 0)
 
 
-async def test_every_stage_is_ready_soon_again(report: Report) -> None:
+async def test_every_stage_is_ready_soon_again(report: HarmReport) -> None:
     assert report.unready == {}

@@ -14,7 +14,7 @@ from tests.support.hostile_mail import FIXED, HOSTILE
 from tests.support.json_body import JsonBody
 from tests.support.servers.dovecot import Dovecot
 from tests.support.servers.local_profile import LocalProfile
-from tests.support.servers.smtp import Smtp
+from tests.support.servers.smtp import SmtpServer
 from tests.support.waiting import wait
 
 
@@ -23,7 +23,7 @@ def _new() -> str:
 
 
 def test_a_mail_by_imap_is_answered_with_our_token_and_the_reply_comes_home(
-    road: LocalProfile, dovecot: Dovecot, smtp: Smtp
+    road: LocalProfile, dovecot: Dovecot, smtp: SmtpServer
 ) -> None:
     native = f"<{_new()}@ornek.example>"
     customer = f"{_new()}@ornek.example"
@@ -70,7 +70,7 @@ def test_a_mail_by_imap_is_answered_with_our_token_and_the_reply_comes_home(
 
 
 def test_the_desk_learns_that_an_answer_was_refused(
-    road: LocalProfile, dovecot: Dovecot, smtp: Smtp
+    road: LocalProfile, dovecot: Dovecot, smtp: SmtpServer
 ) -> None:
     customer = f"{_new()}@yok.example"
     smtp.refuse[customer] = "550 yok"
@@ -121,7 +121,7 @@ def test_a_vendors_call_is_taken_once_it_is_proven(road: LocalProfile) -> None:
 
 
 def test_a_subject_that_would_be_headers_is_words_in_the_mail_that_we_send(
-    road: LocalProfile, dovecot: Dovecot, smtp: Smtp
+    road: LocalProfile, dovecot: Dovecot, smtp: SmtpServer
 ) -> None:
     inner = HOSTILE[0]
     customer, staff = f"{_new()}@ornek.example", f"{_new()}@ornek.example"
@@ -147,7 +147,7 @@ def test_a_subject_that_would_be_headers_is_words_in_the_mail_that_we_send(
 
 
 def test_an_answer_that_comes_back_is_an_outcome_of_its_conversation(
-    road: LocalProfile, dovecot: Dovecot, smtp: Smtp
+    road: LocalProfile, dovecot: Dovecot, smtp: SmtpServer
 ) -> None:
     customer = f"{_new()}@ornek.example"
     first = f"From: {customer}\r\nMessage-ID: <{_new()}@x>\r\nSubject: Ürün\r\n\r\nÜrün kırık geldi, iade istiyorum\r\n"

@@ -9,7 +9,7 @@ import httpx2
 from schemas.base import conversation_id
 from tests.support.json_body import JsonBody
 from tests.support.servers.local_profile import LocalProfile
-from tests.support.servers.smtp import Smtp
+from tests.support.servers.smtp import SmtpServer
 from tests.support.servers.vendor import Vendor
 from tests.support.vendor_calls import whatsapp_body, whatsapp_call
 from tests.support.waiting import wait
@@ -137,7 +137,7 @@ def test_a_messengers_message_with_a_file_is_answered_through_its_api(
 
 
 def test_a_note_of_staff_is_answered_by_mail_and_a_call_by_calling_back(
-    road: LocalProfile, smtp: Smtp
+    road: LocalProfile, smtp: SmtpServer
 ) -> None:
     customer = f"{_new()}@ornek.example"
     noted = road.send("Faturam yanlış geldi", _new(), kind="note", sender={"email": customer})

@@ -17,7 +17,7 @@ from ingest import registry as ways_in
 from router.text import pack_files, rule_checks
 from router.text.customer_priority import load_customer_priorities
 from runtime.settings import load
-from tests.support.examples import Example, commands, examples, pages, read
+from tests.support.examples import DocsExample, commands, examples, pages, read
 from tests.support.paths import ROOT
 from tests.support.programs import require_program
 from tests.support.servers.local_profile import LocalProfile
@@ -42,7 +42,7 @@ def test_every_block_says_its_language() -> None:
 
 
 @pytest.mark.parametrize("example", examples("toml", "json", "csv"), ids=lambda e: e.location)
-def test_the_program_reads_the_files_of_the_examples(example: Example, tmp_path: Path) -> None:
+def test_the_program_reads_the_files_of_the_examples(example: DocsExample, tmp_path: Path) -> None:
     path = tmp_path / f"example.{example.kind}"
     path.write_text(example.text + "\n")
     if example.kind == "json":
@@ -98,7 +98,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("example", examples("sh"), ids=lambda e: e.location)
-def test_the_shell_examples_run(example: Example, road: LocalProfile, desk: Path) -> None:
+def test_the_shell_examples_run(example: DocsExample, road: LocalProfile, desk: Path) -> None:
     for program in ("bash", "curl", "jq"):
         require_program(shutil.which(program), program)
     path = f"{Path(sys.executable).parent}:{road.environ['PATH']}"

@@ -14,7 +14,7 @@ from deploy.pages.structs import Setting, settings
 from runtime.settings.load import load
 from runtime.settings.structs import Settings
 from schemas.routing.departments import Department
-from tests.support.examples import Example, examples, pages
+from tests.support.examples import DocsExample, examples, pages
 from tests.support.paths import ROOT
 from workers.store.tables import METADATA
 
@@ -179,7 +179,7 @@ def test_the_example_file_uncommented_loads_as_the_defaults(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("example", examples("sql"), ids=lambda example: example.location)
-def test_an_sql_example_fits_the_tables(example: Example) -> None:
+def test_an_sql_example_fits_the_tables(example: DocsExample) -> None:
     engine = create_engine("sqlite://")
     METADATA.create_all(engine)
     with engine.connect() as connection:

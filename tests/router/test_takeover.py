@@ -30,7 +30,7 @@ from schemas.routing.departments import DEFAULT
 from tests.support.messages import policy
 from tests.support.paths import JARS
 from tests.support.router_input import put_messages
-from tests.support.routing import Items, RouterProcess, Traffic, is_pending
+from tests.support.routing import Items, RouterProcess, RouterTraffic, is_pending
 from tests.support.servers.broker import start_broker
 from tests.support.waiting import wait
 
@@ -192,7 +192,7 @@ def test_two_routers_of_one_name_share_the_work_and_one_says_so(
     for home in ("one", "two"):
         routers.start(msgspec.structs.replace(shared, home=str(tmp_path / home), kafka=kafka))
     wait("one has another name", lambda: len({r.identity.name for r in routers.routers}) == 2)
-    traffic, items = Traffic(shared, 100).start(), Items(shared).start()
+    traffic, items = RouterTraffic(shared, 100).start(), Items(shared).start()
     wait(
         "both have partitions",
         lambda: all(r.loop and r.loop.membership.numbers() for r in routers.routers),
@@ -209,7 +209,7 @@ def test_two_routers_of_one_name_share_the_work_and_one_says_so(
 def test_a_rebalance_restores_only_states_that_another_router_may_have_changed(
     shared: Settings, routers: Routers, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    traffic, items = Traffic(shared, 100).start(), Items(shared).start()
+    traffic, items = RouterTraffic(shared, 100).start(), Items(shared).start()
     first = routers.start(shared)
     wait("it decides", lambda: len(items.arrivals) > 40)
     second = routers.start(shared)
@@ -260,9 +260,9 @@ def processes(late: LateBroker, tmp_path: Path) -> Iterator[list[RouterProcess]]
 
 
 @pytest.fixture
-def flow(late: LateBroker, processes: list[RouterProcess]) -> Iterator[tuple[Traffic, Items]]:
+def flow(late: LateBroker, processes: list[RouterProcess]) -> Iterator[tuple[RouterTraffic, Items]]:
     """Traffic that both routers decide."""
-    items, traffic = Items(late.settings).start(), Traffic(late.settings, 60).start()
+    items, traffic = Items(late.settings).start(), RouterTraffic(late.settings, 60).start()
     wait("both decide", lambda: all("partitions.assigned" in p.log() for p in processes), 60)
     wait("items come", lambda: len(items.arrivals) > 100, 60)
     yield traffic, items
@@ -272,7 +272,7 @@ def flow(late: LateBroker, processes: list[RouterProcess]) -> Iterator[tuple[Tra
 @pytest.mark.certify
 @pytest.mark.parametrize("number", (0, 1), ids=("restarted", "gone"))
 def test_a_killed_routers_partitions_pause_for_less_than_12_seconds(
-    processes: list[RouterProcess], flow: tuple[Traffic, Items], number: int
+    processes: list[RouterProcess], flow: tuple[RouterTraffic, Items], number: int
 ) -> None:
     traffic, items = flow
     since = time.monotonic()
@@ -286,7 +286,7 @@ def test_a_killed_routers_partitions_pause_for_less_than_12_seconds(
 
 @pytest.mark.certify
 def test_a_router_that_was_frozen_in_a_transaction_is_fenced_and_joins_again(
-    processes: list[RouterProcess], flow: tuple[Traffic, Items]
+    processes: list[RouterProcess], flow: tuple[RouterTraffic, Items]
 ) -> None:
     traffic, items = flow
     since = time.monotonic()
@@ -305,7 +305,7 @@ def test_a_router_that_was_frozen_in_a_transaction_is_fenced_and_joins_again(
 def test_no_router_ends_while_kafka_is_away_and_flow_is_soon_back(
     late: LateBroker,
     processes: list[RouterProcess],
-    flow: tuple[Traffic, Items],
+    flow: tuple[RouterTraffic, Items],
     seconds: float,
 ) -> None:
     traffic, items = flow

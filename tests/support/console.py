@@ -25,7 +25,7 @@ from schemas.incident import Incident, Sign
 from schemas.message import Attachment, Automatic, Bounce, Call, Forwarded, Handle, Party, Turn
 from schemas.outcome import Outcome
 from schemas.state.link import Link, pair
-from tests.support.desk.open_queue import Published, open_desk_queue, redis, server
+from tests.support.desk.open_queue import FeedPublisher, open_desk_queue, redis, server
 from tests.support.messages import NOW, message, policy
 from tests.support.personal_numbers import CARD, IBAN, IDENTITY
 from workers.console.api import ConsoleApi
@@ -164,7 +164,7 @@ async def api(recorded: Engine, redis: "Redis[bytes]", tmp_path: Any) -> Any:
     desk = Desk(
         settings=settings,
         desk_queue=desk_queue,
-        publisher=Published(desk_queue),
+        publisher=FeedPublisher(desk_queue),
         clock=SystemClock(),
     )  # type: ignore[arg-type]
     return ConsoleApi(settings=settings, desk=desk, store=recorded, trial=_trial)

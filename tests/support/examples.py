@@ -19,7 +19,7 @@ _IN_LINE = re.compile(r"`(santral [^`]+)`")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Example:
+class DocsExample:
     """A block: its position, its language, and the kind of its test."""
 
     page: str
@@ -39,10 +39,10 @@ def pages() -> list[Path]:
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def read(text: str, page: str) -> list[Example]:
+def read(text: str, page: str) -> list[DocsExample]:
     """Return the blocks of a page in their order."""
     return [
-        Example(
+        DocsExample(
             page=page,
             line=text.count("\n", 0, match.start()) + 1,
             kind=match["kind"],
@@ -55,7 +55,7 @@ def read(text: str, page: str) -> list[Example]:
     ]
 
 
-def examples(*kinds: str) -> list[Example]:
+def examples(*kinds: str) -> list[DocsExample]:
     """Return every block of these languages that runs."""
     every = [e for page in pages() for e in read(page.read_text(), str(page.relative_to(ROOT)))]
     return [e for e in every if e.kind in kinds and e.how != "not run"]

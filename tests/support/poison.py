@@ -23,7 +23,7 @@ NAMES = ("poison", "email")
 """The channel fails under its own name, and as if it were the mail channel's parser."""
 
 
-class Account(Record, frozen=True, kw_only=True):
+class PoisonAccount(Record, frozen=True, kw_only=True):
     """An account with a brand."""
 
     brand: str = ""
@@ -33,7 +33,7 @@ class Poison:
     """A channel whose deliveries name their parser's failure; any other word is a message."""
 
     way: Literal["push", "pull"] = "push"
-    account = Account
+    account = PoisonAccount
     hint_kind: HintKind = "none"
     takes = "words"
     ignores = "nothing"
@@ -41,7 +41,7 @@ class Poison:
     def __init__(self, name: str = "poison") -> None:
         self.name = name
 
-    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[PoisonAccount]) -> Parsed:
         """Return a message, or fail as told by the delivery's last word."""
         word = delivery.raw.split()[-1]
         if word == b"loops":

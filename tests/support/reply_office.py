@@ -23,7 +23,7 @@ from schemas.message import Party
 from schemas.outcome import Outcome, Reply
 from tests.support.paths import ROOT
 from tests.support.servers.broker import read_topic
-from tests.support.servers.smtp import Smtp
+from tests.support.servers.smtp import SmtpServer
 from tests.support.waiting import until
 from workers.sender.reply_sender import ReplySender
 
@@ -109,7 +109,7 @@ async def sending(
         await asyncio.gather(running, return_exceptions=True)
 
 
-def received(smtp: Smtp, replies: list[Reply]) -> dict[str, int]:
+def received(smtp: SmtpServer, replies: list[Reply]) -> dict[str, int]:
     """Return the number of mails that came for each of these replies."""
     counts: dict[str, int] = {}
     for _, recipients, _ in smtp.mails:
@@ -117,7 +117,7 @@ def received(smtp: Smtp, replies: list[Reply]) -> dict[str, int]:
     return {reply.id: counts.get(reply.reply_to or "", 0) for reply in replies}
 
 
-async def wait_until_read(office: Office, smtp: Smtp, account: str) -> None:
+async def wait_until_read(office: Office, smtp: SmtpServer, account: str) -> None:
     """Wait until the sender has read every earlier reply, because later ones have left."""
     replies = await office.write(account, 40)
     await until("later replies left", lambda: all(received(smtp, replies).values()), 40)

@@ -124,7 +124,7 @@ class RecorderProcess(RouterProcess):
     COMMAND = ("workers", "--only", "recorder")
 
 
-class Traffic:
+class RouterTraffic:
     """Messages at a steady rate, each conversation in order."""
 
     def __init__(self, settings: Settings, rate: float) -> None:
@@ -145,7 +145,7 @@ class Traffic:
         self.partitions: dict[str, int] = {}
         self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def start(self) -> "Traffic":
+    def start(self) -> "RouterTraffic":
         """Send until stopped."""
         self._thread.start()
         return self
@@ -251,7 +251,7 @@ class Items:
         ]
         return max(pauses, default=0.0)
 
-    def check(self, traffic: Traffic, seconds: float = 30) -> None:
+    def check(self, traffic: RouterTraffic, seconds: float = 30) -> None:
         """Wait for an item of every accepted message; none is there twice or out of order."""
         wanted = len(traffic.accepted)
         wait(f"{wanted} items", lambda: len(self.arrivals) >= wanted, seconds)

@@ -59,7 +59,7 @@ def _items() -> list[WorkItem]:
     return items
 
 
-class _Action:
+class _PoisonedAction:
     """An action with a fault for one customer."""
 
     name, channel, account, shares = "reply_email", "email", EmailReplyAccount, ()
@@ -111,7 +111,7 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
     )
     _poison(monkeypatch, acknowledge, "acknowledgement", poisoned)
     _poison(monkeypatch, record_decoder, "score", poisoned)
-    monkeypatch.setattr(reply_sender, "for_channel", lambda *_: _Action())
+    monkeypatch.setattr(reply_sender, "for_channel", lambda *_: _PoisonedAction())
     clock, redis = SystemClock(), connect(settings.redis)
     publisher = Publisher(settings.kafka, "test")
     steps = ("santral-acknowledge", "santral-desk", "santral-replies")

@@ -12,7 +12,7 @@ from ingest.door.mail_data import WholeData
 LIMIT = 1_000_000
 
 
-class Receiver:
+class DataReceiver:
     """Keeps mails."""
 
     def __init__(self) -> None:
@@ -24,9 +24,9 @@ class Receiver:
 
 
 @pytest.fixture
-async def sent() -> AsyncIterator[tuple[Receiver, asyncio.StreamReader, asyncio.StreamWriter]]:
+async def sent() -> AsyncIterator[tuple[DataReceiver, asyncio.StreamReader, asyncio.StreamWriter]]:
     """A receiver, and a connection to it that has said everything up to DATA."""
-    receiver, loop = Receiver(), asyncio.get_running_loop()
+    receiver, loop = DataReceiver(), asyncio.get_running_loop()
 
     def session() -> WholeData:
         return WholeData(receiver, data_size_limit=LIMIT, hostname="x", loop=loop)
@@ -54,7 +54,7 @@ async def sent() -> AsyncIterator[tuple[Receiver, asyncio.StreamReader, asyncio.
 )
 @pytest.mark.parametrize("pieces", [1, 2, 7])
 async def test_a_mail_ends_before_the_line_with_a_lone_dot(
-    sent: tuple[Receiver, asyncio.StreamReader, asyncio.StreamWriter],
+    sent: tuple[DataReceiver, asyncio.StreamReader, asyncio.StreamWriter],
     data: bytes,
     mail: bytes,
     pieces: int,
@@ -72,7 +72,7 @@ async def test_a_mail_ends_before_the_line_with_a_lone_dot(
 
 
 async def test_a_mail_over_the_limit_is_refused_at_its_end_and_the_next_is_taken(
-    sent: tuple[Receiver, asyncio.StreamReader, asyncio.StreamWriter],
+    sent: tuple[DataReceiver, asyncio.StreamReader, asyncio.StreamWriter],
 ) -> None:
     receiver, reader, writer = sent
     writer.write(b"x\r\n" * LIMIT + b".\r\n")
@@ -86,7 +86,7 @@ async def test_a_mail_over_the_limit_is_refused_at_its_end_and_the_next_is_taken
 
 
 async def test_short_lines_cost_no_more_than_long_ones(
-    sent: tuple[Receiver, asyncio.StreamReader, asyncio.StreamWriter],
+    sent: tuple[DataReceiver, asyncio.StreamReader, asyncio.StreamWriter],
 ) -> None:
     receiver, reader, writer = sent
     began = time.process_time()

@@ -13,7 +13,7 @@ from schemas.errors import Rejected
 from tests.support.messages import NOW
 
 
-class Vendor:
+class FailingHook:
     """A hook that fails where its call says."""
 
     name = "vendor"
@@ -59,19 +59,19 @@ async def fetch(url: str) -> bytes:
 
 async def test_nothing_is_kept_of_a_call_that_breaks_us_before_it_is_proven() -> None:
     with pytest.raises(Rejected, match=r"signature\.wrong"):
-        await receive(Vendor(), call(b"before"), None, NOW, fetch)
+        await receive(FailingHook(), call(b"before"), None, NOW, fetch)
 
 
 async def test_only_a_proven_vendor_gets_the_fault_of_its_call() -> None:
     with pytest.raises(Rejected, match=r"signature\.wrong"):
-        await receive(Vendor(), call(b"odd"), None, NOW, fetch)
+        await receive(FailingHook(), call(b"odd"), None, NOW, fetch)
     with pytest.raises(Rejected, match=r"^json\.malformed"):
-        await receive(Vendor(), call(b"odd and proven"), None, NOW, fetch)
+        await receive(FailingHook(), call(b"odd and proven"), None, NOW, fetch)
 
 
 async def test_a_proven_call_that_breaks_us_is_ours_to_keep() -> None:
     with pytest.raises(TakeFailed) as caught:
-        await receive(Vendor(), call(b"after"), None, NOW, fetch)
+        await receive(FailingHook(), call(b"after"), None, NOW, fetch)
     assert isinstance(caught.value.__cause__, KeyError)
 
 
@@ -79,7 +79,7 @@ async def test_a_proven_call_that_breaks_us_is_ours_to_keep() -> None:
 async def test_a_large_call_is_taken_apart_off_the_loop_which_fetches_for_it(
     size: int, same: bool
 ) -> None:
-    hook, here = Vendor(), threading.get_ident()
+    hook, here = FailingHook(), threading.get_ident()
     taken = await receive(hook, call(b"x" * size), None, NOW, fetch)
     assert taken.deliveries == (f"https://vendor.example/x in {here}".encode(),)
     assert (hook.thread == here) is same

@@ -29,7 +29,7 @@ from tests.support.waiting import until
 MAIL = b"From: ada@ornek.example\r\nMessage-ID: <1@x>\r\n\r\nFaturam yanlis\r\n"
 
 
-class _Published:
+class _ListPublisher:
     """A list in place of Kafka."""
 
     healthy = True
@@ -57,8 +57,8 @@ class _Slow(FolderArchive):
         super().flush()
 
 
-def _parts(archive: Archive, folder: Path) -> tuple[Ingest, _Published, Delivery]:
-    published = _Published()
+def _parts(archive: Archive, folder: Path) -> tuple[Ingest, _ListPublisher, Delivery]:
+    published = _ListPublisher()
     ingest = Ingest(
         archive=archive,
         spool=Spool(DiskSpool(folder / "spool")),
@@ -122,7 +122,7 @@ async def test_a_bucket_that_hangs_delays_no_short_delivery(tmp_path: Path) -> N
     assert all(isinstance(error, Retry) for error in errors), errors
 
 
-class _Away(_Published):
+class _Away(_ListPublisher):
     """A Kafka that is away."""
 
     async def publish(self, _topic: AnyTopic, _record: Record, **_options: object) -> None:

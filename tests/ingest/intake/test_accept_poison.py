@@ -20,7 +20,7 @@ from schemas.errors import Rejected
 from schemas.message import Message
 from tests.support.ingesting import ingesting
 from tests.support.messages import NOW
-from tests.support.poison import COMMAND, Account, Poison
+from tests.support.poison import COMMAND, Poison, PoisonAccount
 from tests.support.servers.broker import read_topic
 
 FAILS = ("loops", "eats", "raises", "recurses", "crashes", "surrogates")
@@ -48,10 +48,12 @@ def delivery(raw: str) -> Delivery:
     return Delivery(raw=raw.encode(), account="a", received_at=NOW, position=raw)
 
 
-async def publish(ingest: Ingest, channel: Channel[Account], *raws: str) -> list[Message | None]:
+async def publish(
+    ingest: Ingest, channel: Channel[PoisonAccount], *raws: str
+) -> list[Message | None]:
     """Publish deliveries side by side; return their messages, or None for a dead letter."""
     return await asyncio.gather(
-        *(ingest.publish_or_bury(channel, delivery(raw), Account()) for raw in raws)
+        *(ingest.publish_or_bury(channel, delivery(raw), PoisonAccount()) for raw in raws)
     )
 
 
@@ -94,10 +96,10 @@ async def test_a_delivery_that_meets_a_bug_of_ours_is_accepted_and_buried(
     kafka: Settings, ingest: Ingest
 ) -> None:
     poison = delivery("of a caller raises")
-    assert await ingest.publish_or_refuse(Poison(), poison, Account()) is None
+    assert await ingest.publish_or_refuse(Poison(), poison, PoisonAccount()) is None
     assert (await letters(kafka, "poison:a"))["of a caller raises"] == "parser.bug"
     with pytest.raises(Rejected, match=r"json\.invalid"):
-        await ingest.publish_or_refuse(Poison(), delivery("refuses"), Account())
+        await ingest.publish_or_refuse(Poison(), delivery("refuses"), PoisonAccount())
 
 
 async def test_a_bug_after_the_parser_costs_one_delivery_too(

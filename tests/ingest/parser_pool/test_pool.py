@@ -18,13 +18,13 @@ from runtime.settings.structs import ParsersSettings
 from schemas.errors import Rejected, Retry
 from tests.support.messages import NOW
 from tests.support.paths import ROOT
-from tests.support.poison import COMMAND, Account, Poison
+from tests.support.poison import COMMAND, Poison, PoisonAccount
 from tests.support.waiting import wait
 
 pytestmark = pytest.mark.slow  # each test starts processes or servers, or waits for a connection
 
 QUICK = ParsersSettings(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
-CONTEXT = Context(brand="default", settings=Account(brand="yan"), signing_key=b"key")
+CONTEXT = Context(brand="default", settings=PoisonAccount(brand="yan"), signing_key=b"key")
 
 
 @pytest.fixture(scope="module")

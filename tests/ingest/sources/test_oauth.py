@@ -26,7 +26,7 @@ class TokenServer(ThreadingHTTPServer):
     """Gives tokens for refresh tokens, each of which counts once; tells Dovecot whose they are."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), _TokenHandler)
         self.refresh = "first"
         self.issued: list[str] = []
         self.valid: set[str] = set()
@@ -37,7 +37,7 @@ class TokenServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _TokenHandler(BaseHTTPRequestHandler):
     server: TokenServer
 
     def _answer(self, status: int, body: dict[str, Any]) -> None:

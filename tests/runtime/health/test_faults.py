@@ -15,7 +15,7 @@ log = logs.get(__name__)
 
 
 def test_an_outage_differs_from_a_bug() -> None:
-    class Limit(Exception):
+    class ProgramLimitExceeded(Exception):
         sqlstate = "54000"
 
     for away in (
@@ -33,7 +33,7 @@ def test_an_outage_differs_from_a_bug() -> None:
         Rejected("json.invalid"),
         RecursionError(),
         ResponseError("WRONGTYPE"),
-        OperationalError("s", {}, Limit()),
+        OperationalError("s", {}, ProgramLimitExceeded()),
     ):
         assert not is_outage(bug), bug
 

@@ -127,7 +127,7 @@ class _Lines:
         return first
 
 
-class _Desk:
+class _SignInDesk:
     def __init__(self) -> None:
         self.desk_queue = _Lines()
 
@@ -136,7 +136,7 @@ class _Desk:
 async def console() -> AsyncIterator[httpx2.AsyncClient]:
     """A console that has no store."""
     settings = Settings(tokens=TOKENS)
-    api = ConsoleApi(settings=settings, desk=_Desk(), store=None)  # type: ignore[arg-type]  # no more is reached
+    api = ConsoleApi(settings=settings, desk=_SignInDesk(), store=None)  # type: ignore[arg-type]  # no more is reached
     application = app(api, Health("console"), asyncio.Event())
     async with (
         serve_application(application, LimitsSettings(attempts=3)) as url,

@@ -73,7 +73,7 @@ def watched(settings: Settings, progress: Progress, ended: list[int]) -> tuple[H
     return health, dog
 
 
-class Loop:
+class LoopThread:
     """A loop in a thread, until `stop`."""
 
     def __init__(self, turn: Callable[[], object]) -> None:
@@ -166,7 +166,7 @@ def test_a_router_that_hangs_inside_poll_is_ended(stalling: Settings, tmp_path: 
         Hanging("watchdog"),
     )
     router.start()
-    loop, ended = Loop(router.turn), list[int]()
+    loop, ended = LoopThread(router.turn), list[int]()
     _, dog = watched(stalling, router.progress, ended)
     try:
         assert wait("it is ended", lambda: ended, 10)[0] == STALLED_EXIT_CODE
@@ -207,7 +207,7 @@ def test_a_recorder_that_hangs_inside_commit_is_ended(stalling: Settings, tmp_pa
     client = HangingCommit(recorder._consumer)
     recorder._consumer = client
     recorder.start()
-    loop, ended = Loop(recorder.turn), list[int]()
+    loop, ended = LoopThread(recorder.turn), list[int]()
     _, dog = watched(stalling, recorder.progress, ended)
     try:
         assert wait("it is ended", lambda: ended, 15)[0] == STALLED_EXIT_CODE
@@ -228,12 +228,12 @@ def test_a_quiet_recorder_and_a_quiet_router_are_never_reported(
     recorder = recorder_on(stalling, tmp_path)
     router = Router(stalling, policy(), SystemClock(), FolderArchive(tmp_path), Health("router"))
     ended: list[int] = []
-    loops: list[Loop] = []
+    loops: list[LoopThread] = []
     dogs: list[Watchdog] = []
     healths: list[Health] = []
     for stage in (recorder, router):
         stage.start()
-        loops.append(Loop(stage.turn))
+        loops.append(LoopThread(stage.turn))
         wait("it owns its partitions", lambda s=stage: s.progress.notes().positions, 15)  # type: ignore[misc]
         health, dog = watched(stalling, stage.progress, ended)
         healths.append(health)

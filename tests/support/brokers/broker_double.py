@@ -16,7 +16,7 @@ _VERSIONS = ((METADATA, 2, 2), (API_VERSIONS, 0, 0))
 _NO_ERROR, _UNSUPPORTED_VERSION = 0, 35
 
 
-class Broker(socketserver.ThreadingTCPServer):
+class BrokerDouble(socketserver.ThreadingTCPServer):
     """One broker of a cluster on loopback."""
 
     daemon_threads = True
@@ -24,7 +24,7 @@ class Broker(socketserver.ThreadingTCPServer):
     def __init__(self, number: int) -> None:
         super().__init__(("127.0.0.1", 0), _Connection)
         self.number, self.port = number, int(self.server_address[1])
-        self.cluster: list[Broker] = []
+        self.cluster: list[BrokerDouble] = []
         self.controller = number
         self._connections: set[socket.socket] = set()
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
@@ -57,7 +57,7 @@ class Broker(socketserver.ThreadingTCPServer):
 
 
 class _Connection(socketserver.StreamRequestHandler):
-    server: Broker
+    server: BrokerDouble
 
     def handle(self) -> None:
         """Answer requests until the client or the broker leaves."""
@@ -69,9 +69,9 @@ class _Connection(socketserver.StreamRequestHandler):
 
 
 @contextlib.contextmanager
-def brokers(count: int, controller: int) -> Iterator[list[Broker]]:
+def brokers(count: int, controller: int) -> Iterator[list[BrokerDouble]]:
     """Run `count` brokers, numbered from 1; `controller` is the number of the controller."""
-    cluster = [Broker(number) for number in range(1, count + 1)]
+    cluster = [BrokerDouble(number) for number in range(1, count + 1)]
     for broker in cluster:
         broker.cluster, broker.controller = cluster, controller
     try:

@@ -29,14 +29,14 @@ Moves = dict[str, Callable[[], list[float]]]
 """The moments at which the door, the queues, the store and claims moved, by name."""
 
 
-class _Message(msgspec.Struct):
+class _MessageId(msgspec.Struct):
     id: str
 
 
 class _Work(msgspec.Struct):
     """The field of a work item that names its message."""
 
-    message: _Message
+    message: _MessageId
 
 
 class Gauges:

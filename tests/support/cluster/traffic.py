@@ -71,7 +71,7 @@ class Sightings:
                 self.wrong.append(f"{act}: {answer.status_code} without Retry-After")
 
 
-class Traffic:
+class ClusterTraffic:
     """Senders, writers of mails and agents of one run."""
 
     def __init__(self, front: Front, load: Load | None = None, seed: int = 7) -> None:

@@ -18,7 +18,7 @@ from workers.desk_queue.queue import DeskQueue
 from workers.desk_queue.values import ClaimedItem
 
 
-class Died(Exception):
+class AgentDied(Exception):
     """The agent's process ended in the middle of an act."""
 
 
@@ -77,7 +77,7 @@ class FaultyPublisher(Publisher):
         if isinstance(record, Outcome) and record.kind != "claimed":
             if pause := self.pauses.get(record.agent):
                 await pause.wait()
-            fault = Died() if record.agent in self.dying else Retry(1, "Kafka is away")
+            fault = AgentDied() if record.agent in self.dying else Retry(1, "Kafka is away")
             rate = 1.0 if record.agent in self.dying else self.fault_rate
             if self._rng.random() < rate:
                 if self._rng.random() < 0.5:

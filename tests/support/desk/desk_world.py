@@ -29,7 +29,7 @@ from schemas.decision import WorkItem
 from schemas.http_api.bodies import ClaimIn, LeaseIn, MoveIn
 from schemas.outcome import Outcome, closed_messages
 from schemas.state.conversation import ConversationState
-from tests.support.desk.desk_faults import Died, FaultyPublisher, Proxy, RecordingDeskQueue
+from tests.support.desk.desk_faults import AgentDied, FaultyPublisher, Proxy, RecordingDeskQueue
 from tests.support.desk.histories import Act, Answer, MessageHops
 from tests.support.messages import NOW, message, policy
 from tests.support.redis.servers import Valkey
@@ -138,7 +138,7 @@ class World:
             result = await call()
         except (LeaseLost, ItemUnknown):
             answer = "refused"
-        except Died:
+        except AgentDied:
             answer = "unsure"
         except Exception as error:
             if not is_outage(error):

@@ -42,7 +42,7 @@ async def open_desk_queue(redis: "Client[bytes]") -> DeskQueue:
     return desk_queue
 
 
-class Published:
+class FeedPublisher:
     """A publisher that acts as Kafka and its feed."""
 
     healthy = True

@@ -27,7 +27,7 @@ class S3:
         self.puts: list[str] = []
         store = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class BucketHandler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
@@ -55,7 +55,7 @@ class S3:
                 """Stay silent."""
 
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), BucketHandler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 

@@ -10,7 +10,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from cli.up.ports import free_port
 
 
-class Smtp:
+class SmtpServer:
     """An SMTP server that keeps its mails; addresses in `refuse` get that answer."""
 
     def __init__(self, port: int | None = None) -> None:
@@ -39,7 +39,7 @@ class Smtp:
         self.mails.append((envelope.mail_from or "", list(envelope.rcpt_tos), mail))
         return "250 kept"
 
-    def start(self) -> "Smtp":
+    def start(self) -> "SmtpServer":
         """Start it in a thread."""
         self._controller.start()
         return self

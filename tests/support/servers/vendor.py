@@ -37,7 +37,7 @@ class Vendor:
         self._lock = threading.Lock()
         vendor = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class VendorHandler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def _serve(self) -> None:
@@ -63,7 +63,7 @@ class Vendor:
             def log_message(self, format: str, *args: object) -> None:
                 """Stay silent."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), VendorHandler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 

@@ -28,7 +28,7 @@ from tests.support.console import (
     paths_of,
     recorded,
 )
-from tests.support.desk.open_queue import Published, open_desk_queue
+from tests.support.desk.open_queue import FeedPublisher, open_desk_queue
 from tests.support.redis.servers import STATES, Valkey, valkeys
 from tests.support.waiting import until
 from workers.console import stage_lags
@@ -99,7 +99,7 @@ async def api(recorded: Engine, pair: list[Valkey], tmp_path: Any) -> AsyncItera
     desk = Desk(
         settings=settings,
         desk_queue=desk_queue,
-        publisher=Published(desk_queue),
+        publisher=FeedPublisher(desk_queue),
         clock=SystemClock(),
     )  # type: ignore[arg-type]  # a list stands for Kafka
     yield ConsoleApi(settings=settings, desk=desk, store=recorded)

@@ -17,7 +17,7 @@ from schemas.decision import WorkItem
 from schemas.errors import Retry
 from schemas.http_api.bodies import ClaimIn
 from schemas.topics import AnyTopic
-from tests.support.desk.open_queue import Published, open_desk_queue, redis, server
+from tests.support.desk.open_queue import FeedPublisher, open_desk_queue, redis, server
 from tests.support.messages import NOW, message, policy
 from workers.desk.commands import Desk
 from workers.desk_queue.queue import DeskQueue
@@ -43,7 +43,7 @@ class Queue:
         return [self.records[offset] for _, offset in offsets]
 
 
-class Together(Published):
+class BarrierPublisher(FeedPublisher):
     """A Kafka that acknowledges only when three outcomes wait for it."""
 
     def __init__(self, desk_queue: DeskQueue) -> None:
@@ -80,7 +80,7 @@ async def _desk(redis: "Redis[bytes]", queue: Queue, count: int) -> Desk:
     return Desk(
         settings=Settings(),
         desk_queue=desk_queue,
-        publisher=Published(desk_queue),  # type: ignore[arg-type]  # the desk calls only `publish`
+        publisher=FeedPublisher(desk_queue),  # type: ignore[arg-type]  # the desk calls only `publish`
         clock=SystemClock(),
         bodies=queue,
     )
@@ -118,7 +118,7 @@ async def test_an_item_that_kafka_deleted_is_passed_over(redis: "Redis[bytes]") 
 
 async def test_a_claim_of_many_publishes_its_outcomes_together(redis: "Redis[bytes]") -> None:
     desk = await _desk(redis, Queue(), 3)
-    publisher = Together(desk.desk_queue)
+    publisher = BarrierPublisher(desk.desk_queue)
     desk = replace(desk, publisher=publisher)  # type: ignore[arg-type]  # as above
     assert len((await desk.claim("billing", ClaimIn(agent="Ada", count=3))).items) == 3
     assert [r.kind for r in publisher.records] == ["claimed"] * 3  # type: ignore[attr-defined]

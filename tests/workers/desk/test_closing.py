@@ -19,7 +19,7 @@ from schemas.http_api.bodies import ClaimIn, Done, LeaseIn, MoveIn, ReplyIn
 from schemas.outcome import CLOSES, Outcome
 from schemas.topics import AnyTopic
 from tests.support.desk.histories import counted_closings
-from tests.support.desk.open_queue import Published, open_desk_queue
+from tests.support.desk.open_queue import FeedPublisher, open_desk_queue
 from tests.support.messages import NOW, message, policy
 from tests.support.redis.servers import Valkey, valkeys
 from workers.desk.commands import Desk
@@ -42,7 +42,7 @@ class Hasty(SystemClock):
         return super().monotonic() * 50
 
 
-class Harmful(Published):
+class HarmfulPublisher(FeedPublisher):
     """Kafka, which gets each outcome; the feed is late, and then Redis takes no more writes."""
 
     def __init__(self, server: Valkey) -> None:
@@ -81,7 +81,7 @@ async def desk(server: Valkey) -> Any:
     desk = Desk(
         settings=Settings(),
         desk_queue=desk_queue,
-        publisher=Harmful(server),  # type: ignore[arg-type]  # the desk calls only `publish`
+        publisher=HarmfulPublisher(server),  # type: ignore[arg-type]  # the desk calls only `publish`
         clock=Hasty(),
     )
     state = None
@@ -122,7 +122,7 @@ async def test_a_second_agent_gets_no_item_whose_outcome_is_published(
     for rival in (await desk.claim("billing", ClaimIn(agent="Can"))).items:
         await desk.complete(rival.id, LeaseIn(lease=rival.lease))
 
-    closings = desk.publisher.closings()  # type: ignore[attr-defined]  # of Harmful
+    closings = desk.publisher.closings()  # type: ignore[attr-defined]  # of HarmfulPublisher
     assert {outcome.agent for outcome in closings} == {"Ada"}
     assert len(counted_closings(closings)) == 2
 
@@ -132,7 +132,7 @@ async def test_an_agent_whose_outcome_kafka_did_not_take_repeats_it_and_nothing_
 ) -> None:
     (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
     lease = LeaseIn(lease=item.lease)
-    desk.publisher.away = True  # type: ignore[attr-defined]  # of Harmful
+    desk.publisher.away = True  # type: ignore[attr-defined]  # of HarmfulPublisher
     with pytest.raises(Retry):
         await _act(desk, "reroute", item)
     desk.publisher.away = False  # type: ignore[attr-defined]
@@ -164,7 +164,7 @@ async def test_a_stranger_to_the_lease_is_refused_while_the_item_is_closing(desk
     assert not isinstance(caught.value, ItemClosing)
 
 
-class Unsure(Published):
+class UnansweredPublisher(FeedPublisher):
     """Kafka and its feed get each outcome, and the publisher hears nothing of the first `unsure`."""
 
     def __init__(self, desk_queue: DeskQueue) -> None:
@@ -184,7 +184,7 @@ class Unsure(Published):
 async def test_a_repeat_of_an_act_that_counted_has_the_answer_of_the_first(
     desk: Desk, verb: str
 ) -> None:
-    publisher = Unsure(desk.desk_queue)
+    publisher = UnansweredPublisher(desk.desk_queue)
     desk = dataclasses.replace(desk, publisher=publisher)  # type: ignore[arg-type]  # as above
     (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
     publisher.unsure = 2
@@ -241,7 +241,7 @@ async def test_one_superseded_outcome_of_several_refuses_the_repeat(desk: Desk) 
     assert not isinstance(caught.value, AlreadyClosed)
 
 
-class Forgotten(Published):
+class ForgetfulPublisher(FeedPublisher):
     """Kafka gets each outcome; Redis is emptied at that moment, and its feed never comes."""
 
     def __init__(self, server: Valkey, rivals: list[Outcome]) -> None:
@@ -265,7 +265,7 @@ class Forgotten(Published):
 async def test_kafka_confirms_an_act_whose_lines_are_gone(
     desk: Desk, server: Valkey, verb: str
 ) -> None:
-    kafka = Forgotten(server, [])
+    kafka = ForgetfulPublisher(server, [])
     await desk.desk_queue.close([], OffsetRange(partition="outcomes.v1/0", start=0, end=1))
     desk = dataclasses.replace(desk, publisher=kafka, outcome_order=kafka)  # type: ignore[arg-type]  # as above
     (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
@@ -275,7 +275,7 @@ async def test_kafka_confirms_an_act_whose_lines_are_gone(
 
 
 async def test_kafka_refuses_an_act_that_came_second(desk: Desk, server: Valkey) -> None:
-    kafka = Forgotten(server, [])
+    kafka = ForgetfulPublisher(server, [])
     await desk.desk_queue.close([], OffsetRange(partition="outcomes.v1/0", start=0, end=1))
     desk = dataclasses.replace(desk, publisher=kafka, outcome_order=kafka)  # type: ignore[arg-type]  # as above
     (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items

@@ -11,7 +11,7 @@ from schemas import envelope
 from schemas.decision import WorkItem
 from schemas.http_api.bodies import ClaimIn, LeaseIn
 from schemas.outcome import Outcome
-from tests.support.desk.open_queue import Published, open_desk_queue, redis, server
+from tests.support.desk.open_queue import FeedPublisher, open_desk_queue, redis, server
 from tests.support.messages import NOW, message, policy
 from workers.desk.commands import Desk
 from workers.desk_queue.values import ItemUnknown, QueuedMessage
@@ -26,7 +26,7 @@ async def desk(redis: "Redis[bytes]") -> Desk:
     return Desk(
         settings=Settings(),
         desk_queue=desk_queue,
-        publisher=Published(desk_queue),  # type: ignore[arg-type]  # the desk calls only `publish`
+        publisher=FeedPublisher(desk_queue),  # type: ignore[arg-type]  # the desk calls only `publish`
         clock=SystemClock(),
     )
 
@@ -87,7 +87,7 @@ async def test_the_rest_of_its_conversation_is_claimed_and_completed(desk: Desk)
     done = await desk.complete(item.id, LeaseIn(lease=item.lease))
 
     assert [m.id for m in item.messages] == [identifier]
-    outcome = desk.publisher.records[-1]  # type: ignore[attr-defined]  # of Published
+    outcome = desk.publisher.records[-1]  # type: ignore[attr-defined]  # of FeedPublisher
     assert isinstance(outcome, Outcome)
     assert (outcome.id, outcome.messages) == (done.outcome, (identifier,))
 

@@ -154,25 +154,25 @@ async def test_an_older_redis_reads_the_difference_only(
         assert await feed.desk_queue.read_epoch() == epoch, "it was not rebuilt"
 
 
-class _Died(Exception):
+class _ProcessDied(Exception):
     """The process ends here."""
 
 
 class _DiesBeforeWrite(Feed):
     async def _write(self, feed_log: FeedLog, batches: Mapping[Partition, PartitionBatch]) -> None:
-        raise _Died
+        raise _ProcessDied
 
 
 class _DiesAfterWrite(Feed):
     async def _write(self, feed_log: FeedLog, batches: Mapping[Partition, PartitionBatch]) -> None:
         await super()._write(feed_log, batches)
-        raise _Died
+        raise _ProcessDied
 
 
 class _DiesAfterOnePartition(Feed):
     async def _apply(self, partition: Partition, batch: PartitionBatch) -> None:
         await super()._apply(partition, batch)
-        raise _Died
+        raise _ProcessDied
 
 
 @pytest.mark.certify
@@ -185,7 +185,7 @@ async def test_a_crash_at_any_step_loses_and_revives_nothing(
         produce(settings, works[:30])
         await _until_line(feed, redis, works[:30])
     produce(settings, works[30:], [resolved(w) for w in works[:20]])
-    with pytest.raises(_Died):
+    with pytest.raises(_ProcessDied):
         await RunningFeed(settings, kind).run_to_end()
     async with RunningFeed(settings) as feed:
         await _until_line(feed, redis, works[20:])

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from runtime import store
 from runtime.settings.structs import Settings
-from tests.support.routing import RecorderProcess, Traffic
+from tests.support.routing import RecorderProcess, RouterTraffic
 from tests.support.waiting import wait
 from workers.run import MIGRATIONS
 
@@ -23,7 +23,7 @@ def test_a_killed_recorders_partitions_stand_for_less_than_12_seconds(
     engine = store.engine(own_kafka.store_url)
     first = RecorderProcess(own_kafka, tmp_path / "first.log", restart=restart)
     second = RecorderProcess(own_kafka, tmp_path / "second.log", restart=False)
-    traffic = Traffic(own_kafka, 60).start()
+    traffic = RouterTraffic(own_kafka, 60).start()
 
     def recorded() -> set[str]:
         with engine.connect() as connection:

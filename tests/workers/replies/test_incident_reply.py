@@ -27,7 +27,7 @@ def _items() -> list[WorkItem]:
     return items
 
 
-class _Published:
+class _PoisonedPublisher:
     """A publisher that fails for one message, and keeps the other records."""
 
     def __init__(self, poisoned: str) -> None:
@@ -55,8 +55,8 @@ class _Answered(IncidentResponder):
 
 async def test_a_bug_with_one_customer_costs_no_other_the_holding_text() -> None:
     items = _items()
-    published = _Published(items[POISONED].message.id)
-    responder = _Answered(Settings(), cast("Any", None), cast("Any", published), SystemClock())
+    publisher = _PoisonedPublisher(items[POISONED].message.id)
+    responder = _Answered(Settings(), cast("Any", None), cast("Any", publisher), SystemClock())
     responder.items = items
     before = count_caught_bugs("santral-holding")
     incident = Incident(
@@ -71,6 +71,6 @@ async def test_a_bug_with_one_customer_costs_no_other_the_holding_text() -> None
         agent="ada",
     )
     await responder._answer(incident)
-    answered = {r.message for r in published.records if isinstance(r, Reply)}
+    answered = {r.message for r in publisher.records if isinstance(r, Reply)}
     assert answered == {i.message.id for n, i in enumerate(items) if n != POISONED}
     assert count_caught_bugs("santral-holding") == before + 1

@@ -29,7 +29,7 @@ from schemas.topics import AnyTopic
 from tests.support.redis.servers import start_valkey
 from tests.support.reply_office import Office, received, sending, wait_until_read, worker_process
 from tests.support.servers.broker import read_topic
-from tests.support.servers.smtp import Smtp
+from tests.support.servers.smtp import SmtpServer
 from tests.support.waiting import until
 from workers.sender.lanes import MAX_RUNNING
 from workers.sender.lost_tries import LEASE_S
@@ -51,15 +51,15 @@ async def office(file_kafka: Settings) -> AsyncIterator[Office]:
 
 
 @pytest.fixture
-def good() -> Iterator[Smtp]:
+def good() -> Iterator[SmtpServer]:
     """A mail server that takes everything."""
-    smtp = Smtp().start()
+    smtp = SmtpServer().start()
     yield smtp
     smtp.stop()
 
 
 async def test_replies_that_an_earlier_version_sent_or_began_are_not_sent_again(
-    office: Office, good: Smtp
+    office: Office, good: SmtpServer
 ) -> None:
     """This test must be the first, because no worker of this version has committed yet."""
     settings = office.with_accounts(good=good.port)
@@ -89,7 +89,7 @@ async def test_replies_that_an_earlier_version_sent_or_began_are_not_sent_again(
 
 
 async def test_a_mail_leaves_once_although_redis_was_emptied_and_the_worker_restarted(
-    office: Office, good: Smtp
+    office: Office, good: SmtpServer
 ) -> None:
     settings = office.with_accounts(good=good.port, bad=free_port())
     async with sending(office, settings):
@@ -112,7 +112,7 @@ def hanging() -> Iterator[int]:
 
 
 async def test_an_account_whose_server_is_away_delays_no_other(
-    office: Office, good: Smtp, hanging: int
+    office: Office, good: SmtpServer, hanging: int
 ) -> None:
     away = free_port()
     settings = office.with_accounts(good=good.port, away=away, hangs=hanging)
@@ -128,7 +128,7 @@ async def test_an_account_whose_server_is_away_delays_no_other(
         assert "email:away" in note
         assert health.report()[0] == 200
         await until("gauges", lambda: _waiting("away") >= 300, 10)
-        back = Smtp(away).start()
+        back = SmtpServer(away).start()
         try:
             await until("what waited left", lambda: all(received(back, waiting).values()), 40)
             await wait_until_read(office, good, "good")
@@ -164,7 +164,7 @@ async def _is_committed(office: Office) -> Any:
 
 
 async def test_the_loop_guard_counts_on_after_a_restart_and_an_emptied_redis(
-    office: Office, good: Smtp
+    office: Office, good: SmtpServer
 ) -> None:
     settings = msgspec.structs.replace(
         office.with_accounts(good=good.port), replies=RepliesSettings(per_address_per_hour=3)
@@ -191,7 +191,7 @@ async def test_the_loop_guard_counts_on_after_a_restart_and_an_emptied_redis(
 
 @pytest.mark.certify
 async def test_a_reply_that_waits_too_long_or_has_lost_its_text_is_undeliverable(
-    office: Office, good: Smtp
+    office: Office, good: SmtpServer
 ) -> None:
     away = free_port()
     patient = office.with_accounts(good=good.port, left=away)
@@ -218,7 +218,7 @@ async def test_a_reply_that_waits_too_long_or_has_lost_its_text_is_undeliverable
         waiting = await office.write("left", 6)
         await until("their replies are committed", lambda: _is_committed(office), 20)
     await _drop_texts(office.settings)
-    back = Smtp(away).start()
+    back = SmtpServer(away).start()
     async with sending(office, patient):
         outcomes = await ends(waiting)
         await wait_until_read(office, good, "good")
@@ -278,7 +278,7 @@ KILLED = [
 
 
 async def test_a_worker_killed_at_any_step_sends_nothing_twice_and_loses_nothing(
-    office: Office, good: Smtp
+    office: Office, good: SmtpServer
 ) -> None:
     settings = office.with_accounts(good=good.port, late=(late := free_port()))
     publisher = _Crashing(settings)
@@ -292,7 +292,7 @@ async def test_a_worker_killed_at_any_step_sends_nothing_twice_and_loses_nothing
         await until("each was killed", lambda: len(publisher.reached) == first, 20)
         sender.stop_s = 0
     await publisher.stop()
-    back = Smtp(late).start()
+    back = SmtpServer(late).start()
     async with sending(office, settings) as sender:
         sender.lost.lease_s = 0.3
 
@@ -311,7 +311,7 @@ async def test_a_worker_killed_at_any_step_sends_nothing_twice_and_loses_nothing
 @pytest.mark.certify
 @pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGSTOP])
 async def test_a_killed_or_frozen_process_sends_nothing_twice(
-    office: Office, good: Smtp, tmp_path: Path, harm: signal.Signals
+    office: Office, good: SmtpServer, tmp_path: Path, harm: signal.Signals
 ) -> None:
     settings = office.with_accounts(good=good.port, bad=free_port())
     with worker_process(office, settings, tmp_path) as first:
