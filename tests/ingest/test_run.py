@@ -10,7 +10,6 @@ import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -30,6 +29,7 @@ from schemas import topics
 from schemas.message import Message
 from tests.support.archive_bucket import bucket_settings
 from tests.support.ingesting import ingesting
+from tests.support.json_body import JsonBody
 from tests.support.poison import COMMAND
 from tests.support.servers.broker import read_topic
 from tests.support.servers.dovecot import Dovecot
@@ -245,8 +245,8 @@ def test_sources_that_are_away_keep_neither_the_profile_nor_other_mail_waiting(
             raw = raw.replace(b"Message-ID: <", b"Message-ID: <lmtp-")
             assert not client.sendmail("ada@musteri.example", ["destek@ornek.example"], raw), name
 
-    def ledger() -> dict[str, Any]:
-        totals: dict[str, Any] = json.loads(up.cli("ledger", "--json").stdout.splitlines()[-1])
+    def ledger() -> JsonBody:
+        totals: JsonBody = json.loads(up.cli("ledger", "--json").stdout.splitlines()[-1])
         return totals
 
     def accounted() -> bool:

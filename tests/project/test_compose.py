@@ -3,7 +3,6 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import yaml
 from click.testing import CliRunner
@@ -11,9 +10,10 @@ from jsonschema import Draft202012Validator
 
 from cli.main import main
 from runtime.settings.load import load
+from tests.support.json_body import JsonBody
 from tests.support.paths import ROOT
 
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+COMPOSE: JsonBody = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 STAGES = {n: s for n, s in COMPOSE["services"].items() if s.get("build")}
 
 

@@ -1,9 +1,8 @@
 """The private names of libraries that the code uses: all are in this table, and all exist."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import aioimaplib
 import httpcore2
@@ -21,7 +20,10 @@ from tests.support.paths import ROOT
 _DOCUMENTED = {"_exit", "_replace", "_current_frames"}
 """os._exit, a named tuple's _replace, sys._current_frames: the underscore is in the manual."""
 
-USED: dict[str, tuple[tuple[Any, tuple[str, ...]], ...]] = {
+Owner = type | Callable[..., object]
+"""A class, or the function that sets the attributes."""
+
+USED: dict[str, tuple[tuple[Owner, tuple[str, ...]], ...]] = {
     "ingest/channels/email/session.py": (
         (aioimaplib.IMAP4.__init__, ("_idle_waiter",)),
         (aioimaplib.IMAP4.create_client, ("_client_task",)),
@@ -66,7 +68,7 @@ USED: dict[str, tuple[tuple[Any, tuple[str, ...]], ...]] = {
         (httpcore2.AsyncConnectionPool.__init__, ("_network_backend",)),
     ),
 }
-"""By file: each class with its methods, or the function that sets the attributes."""
+"""The private names by file, each with its owner."""
 
 
 @pytest.mark.parametrize("file", sorted(USED))

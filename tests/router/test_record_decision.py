@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 import pytest
@@ -16,6 +16,7 @@ from router.decision.department_choice import IMPORTED
 from router.decision.policy import Policy
 from router.incidents.observation import Observation
 from router.incidents.open_incidents import select_open
+from router.incidents.tracker import IncidentTracker
 from router.record_decision import FaultRuns, RecordResult, decide_record
 from router.watch.state import WatchState
 from runtime.settings.structs import Settings
@@ -25,6 +26,7 @@ from schemas.errors import Rejected, Unavailable
 from schemas.incident import Incident, Pulse
 from schemas.message import Automatic, Event, Handle, Message, Party
 from schemas.outcome import Outcome
+from schemas.routing.departments import Department
 from schemas.state.conversation import ConversationState, has_seen
 from schemas.topics import RECORD_LIMIT
 from tests.support.caught_bugs import count_caught_bugs
@@ -150,7 +152,7 @@ def _move(kind: str = "rerouted") -> Outcome:
     )
 
 
-class _Raising(dict[str, Any]):
+class _Raising(dict[str, Department]):
     """Departments that can't be looked up."""
 
     def __contains__(self, _key: object) -> bool:
@@ -172,7 +174,7 @@ def test_a_move_that_meets_a_fault_puts_the_item_into_triage() -> None:
 def test_another_outcome_that_meets_a_fault_changes_nothing() -> None:
     result = decide_record(
         msgspec.structs.replace(_move("resolved"), moved=None),
-        lambda: cast("Any", SimpleNamespace(seen=b"")),
+        lambda: cast("ConversationState", SimpleNamespace(seen=b"")),
         policy(),
         NOW,
     )
@@ -215,7 +217,7 @@ def test_faults_in_a_row_raise_one_alarm_and_stop_nothing() -> None:
 
 def test_a_broken_incident_does_not_affect_the_others() -> None:
     good = Incident(id="a", brand="b", status="opened", opened_at=NOW, at=NOW, title="t")
-    bad = cast("Any", SimpleNamespace(id="x"))
+    bad = cast("Incident", SimpleNamespace(id="x"))
     before = count_caught_bugs("open_incidents")
     incidents = select_open({"x": bad, "a": good}, NOW)
     assert [i.id for i in incidents] == ["a"]
@@ -251,7 +253,7 @@ class _PoisonedIncidents:
 
 def test_the_watch_continues_after_a_record_that_meets_a_fault() -> None:
     state, poisoned_incidents = WatchState(Settings()), _PoisonedIncidents()
-    state.incidents = cast("Any", poisoned_incidents)
+    state.incidents = cast("IncidentTracker", poisoned_incidents)
     before = count_caught_bugs("watch")
     for text in ("iyi", POISON, "tamam"):
         item = decide_message(message(f"{text} fatura", native=text), None, policy(), NOW).item

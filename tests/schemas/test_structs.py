@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -23,6 +22,7 @@ from schemas.message import MESSAGE_LIMIT, Message, truncate_to_limit
 from schemas.outcome import KINDS, Outcome
 from schemas.state.conversation import ConversationState
 from schemas.state.cursor import Cursor
+from tests.support.json_body import JsonBody
 from tests.support.messages import message, policy
 from tests.support.schema_compatibility import incompatible_changes
 
@@ -162,7 +162,7 @@ def test_openapi_names_every_address_and_resolves() -> None:
     document = openapi()
     assert {"/v1/messages", "/v1/desk/{department}/claim"} <= set(document["paths"])
     for reference in _references(document):
-        target: Any = document
+        target: JsonBody = dict(document)
         for step in reference.removeprefix("#/").split("/"):
             target = target[step]
 

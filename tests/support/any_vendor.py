@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 import pytest
@@ -104,7 +103,7 @@ _URLS = {"api", "url", "push_api", "pds", "login", "token_url"}
 
 def account_at(action: AnyAction, url: str) -> msgspec.Struct:
     """Return an account whose every address is that vendor's."""
-    settings: dict[str, Any] = {}
+    settings: dict[str, object] = {}
     for field in msgspec.structs.fields(action.account):
         if field.name in _URLS:
             settings[field.name] = url

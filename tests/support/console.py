@@ -1,8 +1,8 @@
 """A console whose store and desk have personal numbers in every field that a stranger fills."""
 
 import re
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx2
 import msgspec
@@ -20,9 +20,19 @@ from runtime.http.server import token_name
 from runtime.settings.structs import Settings, TokensSettings
 from schemas import envelope, topics
 from schemas.base import Record
-from schemas.decision import WorkItem
+from schemas.decision import Decision, WorkItem
 from schemas.incident import Incident, Sign
-from schemas.message import Attachment, Automatic, Bounce, Call, Forwarded, Handle, Party, Turn
+from schemas.message import (
+    Attachment,
+    Automatic,
+    Bounce,
+    Call,
+    Forwarded,
+    Handle,
+    Message,
+    Party,
+    Turn,
+)
 from schemas.outcome import Outcome
 from schemas.state.link import Link, pair
 from tests.support.desk.open_queue import FeedPublisher, open_desk_queue, redis, server
@@ -47,7 +57,7 @@ TOKENS = TokensSettings(
 )
 
 
-def everywhere(native: str, **more: Any) -> Any:
+def everywhere(native: str, **more: object) -> Message:
     """Return a message with numbers in every field that a stranger fills."""
     named = Party(
         name=f"Ada {IDENTITY}",
@@ -142,8 +152,8 @@ def records() -> list[tuple[str, Record]]:
 
 
 @pytest.fixture
-def recorded(tmp_path: Any) -> Any:
-    """A store in which the records stand."""
+def recorded(tmp_path: Path) -> Iterator[Engine]:
+    """A store that has the records."""
     url = f"sqlite:///{tmp_path}/s.db"
     store.migrate(url, MIGRATIONS)
     engine = store.engine(url)
@@ -157,7 +167,7 @@ def recorded(tmp_path: Any) -> Any:
 
 
 @pytest.fixture
-async def api(recorded: Engine, redis: "Redis[bytes]", tmp_path: Any) -> Any:
+async def api(recorded: Engine, redis: "Redis[bytes]", tmp_path: Path) -> ConsoleApi:
     """The API, with the decided message waiting at its desk."""
     desk_queue = await open_desk_queue(redis)
     settings = msgspec.structs.replace(Settings(), home=str(tmp_path), tokens=TOKENS)
@@ -170,19 +180,31 @@ async def api(recorded: Engine, redis: "Redis[bytes]", tmp_path: Any) -> Any:
     return ConsoleApi(settings=settings, desk=desk, store=recorded, trial=_trial)
 
 
-def _trial(text: str) -> Any:
+def _trial(text: str) -> Decision:
     return decide_message(message(text), None, policy(), NOW).decision
 
 
 @pytest.fixture
-def console(api: Any) -> Starlette:
+def console(api: ConsoleApi) -> Starlette:
     """The console as an application."""
     import asyncio
 
     return app(api, Health("console"), asyncio.Event())
 
 
-async def add_to_desk(api: Any) -> str:
+def list_published(api: ConsoleApi) -> list[Record]:
+    """Return the records that the desk has published."""
+    publisher: object = api.desk.publisher
+    assert isinstance(publisher, FeedPublisher)
+    return publisher.records
+
+
+def list_reveals(api: ConsoleApi) -> list[Outcome]:
+    """Return the published outcomes of people who saw personal numbers."""
+    return [r for r in list_published(api) if isinstance(r, Outcome) and r.kind == "revealed"]
+
+
+async def add_to_desk(api: ConsoleApi) -> str:
     """Put the decided message into its line; return the department."""
     item = decide_message(DECIDED, None, policy(), NOW).item
     assert isinstance(item, WorkItem)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import httpx2
 from starlette.types import ASGIApp
@@ -45,7 +44,7 @@ async def serve_application(
 
 @contextlib.asynccontextmanager
 async def open_door(
-    folder: Path, desk: str = "http://127.0.0.1:9", **settings: Any
+    folder: Path, desk: str = "http://127.0.0.1:9", **settings: object
 ) -> AsyncIterator[str]:
     """Open a door without Kafka, which an early refusal does not need, and yield its address."""
     all_settings = Settings(tokens=TOKENS, door=DoorSettings(desk_url=desk), **settings)

@@ -1,7 +1,6 @@
 """A reply to send, and an account of each channel at a vendor of the tests."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -32,7 +31,7 @@ _URL_SETTINGS = {"mastodon": "url", "line": "push_api"}
 _TOKENS = {"telegram": "1:AA"}
 
 
-def reply_to(target: str, **changes: Any) -> Reply:
+def reply_to(target: str, **changes: object) -> Reply:
     """Return the reply to a target, with other changes."""
     return msgspec.structs.replace(REPLY, reply_to=target, **changes)
 
@@ -44,7 +43,9 @@ def action_of(channel: str) -> AnyAction:
     return action
 
 
-def account_for(channel: str, vendor: Vendor, **settings: Any) -> tuple[AnyAction, Any]:
+def account_for(
+    channel: str, vendor: Vendor, **settings: object
+) -> tuple[AnyAction, msgspec.Struct]:
     """Return a messenger's action and its account at the vendor."""
     action = action_of(channel)
     if channel == "twilio":

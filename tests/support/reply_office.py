@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import psutil
@@ -90,7 +89,10 @@ class Office:
 
 @asynccontextmanager
 async def sending(
-    office: Office, settings: Settings, health: Health | None = None, publisher: Any = None
+    office: Office,
+    settings: Settings,
+    health: Health | None = None,
+    publisher: Publisher | None = None,
 ) -> AsyncIterator[ReplySender]:
     """Run the sender, and stop it as a deploy does."""
     sender = ReplySender(

@@ -1,19 +1,16 @@
 """The rule by which a published schema may change: old readers and writers still fit."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-JsonSchema = Mapping[str, Any]
+from tests.support.json_body import JsonBody
 
 
-def incompatible_changes(old: JsonSchema, new: JsonSchema) -> list[str]:
+def incompatible_changes(old: JsonBody, new: JsonBody) -> list[str]:
     """Return the changes of a schema that break a reader or a writer of the old one."""
     return list(_definition_changes(old.get("$defs", {}), new.get("$defs", {})))
 
 
-def _definition_changes(
-    old: Mapping[str, JsonSchema], new: Mapping[str, JsonSchema]
-) -> Iterator[str]:
+def _definition_changes(old: Mapping[str, JsonBody], new: Mapping[str, JsonBody]) -> Iterator[str]:
     for name, schema in old.items():
         if name not in new:
             yield f"{name} is gone"
@@ -28,12 +25,12 @@ def _definition_changes(
                 yield from _field_changes(f"{name}.{field}", previous, fields[field])
 
 
-def _is_opened_list(old: JsonSchema, new: JsonSchema) -> bool:
+def _is_opened_list(old: JsonBody, new: JsonBody) -> bool:
     """Say whether a list of words became any word, which every reader must take from then on."""
     return "enum" in old and "enum" not in new and new.get("type") == "string"
 
 
-def _field_changes(path: str, old: JsonSchema, new: JsonSchema) -> Iterator[str]:
+def _field_changes(path: str, old: JsonBody, new: JsonBody) -> Iterator[str]:
     for key in ("type", "$ref", "format"):
         if old.get(key) != new.get(key):
             yield f"{path}: {key} was {old.get(key)}"

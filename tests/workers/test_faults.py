@@ -2,25 +2,27 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from types import ModuleType
+from typing import TypeVar
 
 import msgspec
 import pytest
 
 from router.decision.decide import decide_message
 from runtime.bus.publisher import Publisher
-from runtime.bus.readers import read_to_end
 from runtime.clock import SystemClock
 from runtime.health.checks import Health
 from runtime.redis.claims import connect
 from runtime.settings.structs import RedisSettings, Settings
 from schemas import topics
+from schemas.base import Record
 from schemas.decision import WorkItem
 from schemas.errors import Rejected
 from schemas.outcome import Outcome, Reply
 from tests.support.caught_bugs import count_caught_bugs
 from tests.support.messages import message, policy
 from tests.support.redis.servers import start_valkey
+from tests.support.servers.broker import read_topic
 from tests.support.waiting import until
 from workers.actions.reply_email import EmailReplyAccount
 from workers.desk_feed import record_decoder
@@ -31,6 +33,7 @@ from workers.sender import reply_sender
 from workers.sender.reply_sender import ReplySender
 
 POISONED = 2
+R = TypeVar("R", bound=Record)
 
 
 @pytest.fixture
@@ -64,17 +67,17 @@ class _PoisonedAction:
 
     name, channel, account, shares = "reply_email", "email", EmailReplyAccount, ()
 
-    async def send(self, reply: Reply, _settings: Any, _key: bytes) -> str:
+    async def send(self, reply: Reply, _settings: object, _key: bytes) -> str:
         if reply.reply_to == f"k{POISONED}@ornek.example":
             raise KeyError(reply.id)
         return "250 kept"
 
 
-def _poison(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, item: WorkItem) -> None:
+def _poison(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, item: WorkItem) -> None:
     """Make a function raise for the values of one item."""
     original = getattr(module, name)
 
-    def poisoned(first: Any, *more: Any) -> Any:
+    def poisoned(first: object, *more: object) -> object:
         if first in (item, item.decision.language):
             raise KeyError(name)
         return original(first, *more)
@@ -82,15 +85,11 @@ def _poison(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, item: WorkI
     monkeypatch.setattr(module, name, poisoned)
 
 
-async def _published(settings: Settings, topic: str, kind: Any, count: int) -> list[Any]:
+async def _published(settings: Settings, topic: str, kind: type[R], count: int) -> list[R]:
     """Return a topic's records once there are `count` of them."""
 
-    async def read() -> list[Any]:
-        records = [
-            msgspec.json.decode(record.value, type=kind)
-            async for batch in read_to_end(settings.kafka, [topic])
-            for record in batch
-        ]
+    async def read() -> list[R]:
+        records = [record async for record in read_topic(settings, topic, kind)]
         return records if len(records) >= count else []
 
     return await until(f"{count} records of {topic}", read, 60)
@@ -138,7 +137,7 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
             reply_to=poisoned.message.reply_to,
         )
         await publisher.publish(topics.REPLIES, answer, source="test")
-        outcomes: list[Outcome] = await _published(settings, topics.OUTCOMES.name, Outcome, 5)
+        outcomes = await _published(settings, topics.OUTCOMES.name, Outcome, 5)
         failed = [o for o in outcomes if o.kind == "undeliverable"]
         assert [(o.reply, o.reason) for o in failed] == [("answer", str(Rejected("reply.bug")))]
         assert sum(o.kind == "delivered" for o in outcomes) == 4

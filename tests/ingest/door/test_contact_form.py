@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from types import SimpleNamespace
-from typing import Any
 
 import httpx2
 import pytest
@@ -61,7 +60,7 @@ def visitors() -> Visitors:
 @pytest.fixture
 async def client(visitors: Visitors) -> AsyncIterator[httpx2.AsyncClient]:
     """A visitor's browser with Turkish as its language."""
-    ingest: Any = SimpleNamespace(
+    ingest = SimpleNamespace(
         clock=SimpleNamespace(now=lambda: visitors.now),
         parse=visitors.parse,
         publish_or_spool=visitors.publish_or_spool,

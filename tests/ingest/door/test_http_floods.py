@@ -8,7 +8,6 @@ import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -18,6 +17,7 @@ from ingest.registry import WEBHOOKS
 from runtime import metrics
 from runtime.settings.limits import MIB, LimitsSettings
 from tests.support.door import TOKENS, open_door, send_raw
+from tests.support.json_body import JsonBody
 from tests.support.open_connections import OpenConnections, read_rest, read_status
 from tests.support.waiting import until
 
@@ -200,7 +200,7 @@ async def test_callers_without_proof_hold_no_more_than_the_limit_together(
     limits = LimitsSettings(
         unproven_bytes=4 * MIB, unproven_bytes_by_address=3 * MIB, body_pause=SHORT * 4
     )
-    settings: dict[str, Any] = {"whatsapp": {"default": {"app_secret": "s"}}}
+    settings: JsonBody = {"whatsapp": {"default": {"app_secret": "s"}}}
     async with open_door(tmp_path, limits=limits, channels=settings) as door:
         head = (
             b"POST /v1/hooks/whatsapp/default HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=0\r\n"

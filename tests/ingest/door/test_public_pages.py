@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import uuid
-from typing import Any
+from typing import Literal
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -45,7 +45,7 @@ async def test_the_contact_form_is_accessible_and_gives_a_receipt(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_the_widget_sends_a_line_and_shows_the_answer(
-    road: LocalProfile, browser: Browser, scheme: Any
+    road: LocalProfile, browser: Browser, scheme: Literal["light", "dark"]
 ) -> None:
     import asyncio
 

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -16,6 +15,7 @@ from ingest.channels.email.source import ImapSource
 from ingest.source import SourceContext
 from ingest.sources.oauth import OAuthSettings, OAuthTokens
 from schemas.errors import Retry
+from tests.support.json_body import JsonBody
 from tests.support.programs import require_program
 from tests.support.servers.dovecot import Dovecot
 
@@ -40,7 +40,7 @@ class TokenServer(ThreadingHTTPServer):
 class _TokenHandler(BaseHTTPRequestHandler):
     server: TokenServer
 
-    def _answer(self, status: int, body: dict[str, Any]) -> None:
+    def _answer(self, status: int, body: JsonBody) -> None:
         data = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

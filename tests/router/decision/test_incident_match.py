@@ -1,7 +1,6 @@
 """A message of an open incident carries it, is more urgent, and shows its evidence."""
 
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 import pytest
@@ -18,7 +17,7 @@ from tests.support.messages import NOW, message, policy
 OUTAGE = "Kadıköy'de internet yok"
 
 
-def _decide(text: str, *incidents: Incident, **changes: Any) -> Decision:
+def _decide(text: str, *incidents: Incident, **changes: object) -> Decision:
     """Return the decision on a text while these incidents are open."""
     with_incidents = replace(policy(), incidents=incidents, incident_points=(10, 20))
     return decide_message(message(text, **changes), None, with_incidents, NOW).decision

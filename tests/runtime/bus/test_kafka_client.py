@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.slow  # each test starts processes or servers, or waits
 TOPIC = "messages.v1"
 
 
-def _left(before: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+def _left(before: set[asyncio.Task[object]]) -> set[asyncio.Task[object]]:
     """Return the tasks that began since, without those of the broker."""
     since = asyncio.all_tasks() - before
     return {task for task in since if "ScriptedBroker" not in repr(task)}
@@ -30,7 +29,7 @@ def _left(before: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
 
 @pytest.mark.parametrize("request_name", ["versions", "metadata"])
 async def test_a_cancelled_start_leaves_no_connection_open(request_name: str) -> None:
-    unclosed: list[dict[str, Any]] = []
+    unclosed: list[dict[str, object]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unclosed.append(context))
     async with scripted_broker(request_name) as broker:
         reader = create_reader(

@@ -4,11 +4,11 @@ import logging
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from runtime.clock import Clock, SystemClock
 from runtime.health.neighbour import PROBE_LIMIT_S, Backoff, Neighbour
@@ -31,7 +31,7 @@ class Hands(Clock):
 
 
 @pytest.fixture
-def lines() -> Iterator[list[Any]]:
+def lines() -> Iterator[list[EventDict]]:
     """The log's lines, from information on, whatever level another test has configured."""
     before = structlog.get_config()["wrapper_class"]
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
@@ -55,7 +55,7 @@ def test_a_failure_gives_name_reason_and_beginning_until_a_success() -> None:
     assert store.problem() is None
 
 
-def test_an_outage_is_one_line_a_minute_and_one_at_its_end(lines: list[Any]) -> None:
+def test_an_outage_is_one_line_a_minute_and_one_at_its_end(lines: list[EventDict]) -> None:
     clock = Hands()
     store = Neighbour("the store", clock)
     for _ in range(150):
@@ -71,7 +71,7 @@ def test_an_outage_is_one_line_a_minute_and_one_at_its_end(lines: list[Any]) -> 
     ]
 
 
-def test_a_neighbour_that_comes_and_goes_does_not_fill_the_log(lines: list[Any]) -> None:
+def test_a_neighbour_that_comes_and_goes_does_not_fill_the_log(lines: list[EventDict]) -> None:
     clock = Hands()
     store = Neighbour("the store", clock)
     for _ in range(60):

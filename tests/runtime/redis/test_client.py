@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisDown
@@ -13,6 +12,7 @@ from redis.exceptions import ResponseError
 from cli.up.ports import free_port
 from runtime.health.faults import is_outage
 from runtime.redis.claims import AWAY, Claims, connect, connect_sync
+from runtime.redis.client import RedisClient
 from runtime.redis.errors import RedisAway, outage_code
 from runtime.redis.state import LOG_INTERVAL_S, QUIET_S, RedisState
 from runtime.settings.structs import RedisSettings
@@ -33,7 +33,7 @@ def _settings(server: Valkey) -> RedisSettings:
     return RedisSettings(url=f"redis://127.0.0.1:{server.port}/0")
 
 
-async def _attempt(client: Any, kind: str) -> None:
+async def _attempt(client: RedisClient, kind: str) -> None:
     """Write by one of the ways in which the product writes."""
     if kind == "command":
         await client.set("santral:a", "1")
@@ -69,7 +69,7 @@ async def test_a_server_that_can_not_serve_is_away_for_every_call(
     threads.close()
 
 
-async def _serves(client: Any) -> bool:
+async def _serves(client: RedisClient) -> bool:
     try:
         await _attempt(client, "pipeline")
     except AWAY:

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from cli.main import main
 from runtime.clock import SystemClock
@@ -33,7 +32,7 @@ GOOD = {
 }
 
 
-def _check(home: Path, **environ: str) -> Any:
+def _check(home: Path, **environ: str) -> Result:
     return CliRunner().invoke(
         main, ["check", "--offline"], env={"SANTRAL_HOME": str(home), **GOOD, **environ}
     )

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -184,7 +183,7 @@ class HangingCommit:
         self._consumer = consumer
         self.hangs = False
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         return getattr(self._consumer, name)
 
     def commit(self, **_options: object) -> None:

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 import pytest
@@ -54,7 +53,9 @@ def cluster(
     return ClusterState(tuple(range(1, brokers + 1)), states, broker_config or {})
 
 
-def with_setting(setting: str, value: str, topic: AnyTopic = topics.MESSAGES) -> dict[str, Any]:
+def with_setting(
+    setting: str, value: str, topic: AnyTopic = topics.MESSAGES
+) -> dict[str, TopicState]:
     """Return the argument of `cluster` for one topic with another setting."""
     state = right(topic, PRODUCTION, (1, 2, 3))
     config = {**state.config, setting: value}

@@ -9,7 +9,6 @@ import socketserver
 import struct
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 API_VERSIONS, METADATA = 18, 3
 _VERSIONS = ((METADATA, 2, 2), (API_VERSIONS, 0, 0))
@@ -37,7 +36,7 @@ class BrokerDouble(socketserver.ThreadingTCPServer):
             with contextlib.suppress(OSError):  # the client was first
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def process_request(self, request: socket.socket, address: Any) -> None:  # type: ignore[override]
+    def process_request(self, request: socket.socket, address: tuple[str, int]) -> None:  # type: ignore[override]
         """Note a connection, and serve it in a thread of its own."""
         self._connections.add(request)
         super().process_request(request, address)

@@ -9,7 +9,7 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any
+from typing import Protocol
 
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.protocol.coordination import FindCoordinatorResponse_v0
@@ -134,7 +134,11 @@ _ANSWERS: dict[str, Callable[[ScriptedBroker, bytes], bytes]] = {
 }
 
 
-def _encoded(response: Any) -> bytes:
+class _Response(Protocol):
+    def encode(self) -> bytes: ...
+
+
+def _encoded(response: _Response) -> bytes:
     encoded: bytes = response.encode()
     return encoded
 

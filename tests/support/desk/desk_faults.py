@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import random
-from typing import Any
+
+from redis.asyncio import Redis as Client
 
 from cli.up.ports import free_port
 from runtime.bus.publisher import Publisher
@@ -72,7 +73,7 @@ class FaultyPublisher(Publisher):
         self.dying: set[str] = set()
         self.pauses: dict[str, asyncio.Event] = {}
 
-    async def publish(self, topic: AnyTopic, record: Record, **more: Any) -> tuple[int, int]:
+    async def publish(self, topic: AnyTopic, record: Record, **more: object) -> tuple[int, int]:
         """Publish, unless this is the moment at which Kafka or the agent fails."""
         if isinstance(record, Outcome) and record.kind != "claimed":
             if pause := self.pauses.get(record.agent):
@@ -89,7 +90,7 @@ class FaultyPublisher(Publisher):
 class RecordingDeskQueue(DeskQueue):
     """A desk queue that remembers which messages, at which hops, each lease was shown."""
 
-    def __init__(self, redis: Any) -> None:
+    def __init__(self, redis: "Client[bytes]") -> None:
         super().__init__(redis)
         self.shown: dict[str, tuple[MessageHops, ...]] = {}
 

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
@@ -26,7 +26,7 @@ from runtime.redis.claims import connect
 from runtime.settings.structs import RedisSettings, Settings
 from schemas import envelope, topics
 from schemas.decision import WorkItem
-from schemas.http_api.bodies import ClaimIn, LeaseIn, MoveIn
+from schemas.http_api.bodies import ClaimIn, Done, Item, LeaseIn, MoveIn
 from schemas.outcome import Outcome, closed_messages
 from schemas.state.conversation import ConversationState
 from tests.support.desk.desk_faults import AgentDied, FaultyPublisher, Proxy, RecordingDeskQueue
@@ -41,6 +41,7 @@ from workers.desk_feed.feed import Feed
 from workers.desk_queue.queue import DeskQueue
 from workers.desk_queue.values import ItemUnknown, LeaseLost
 
+R = TypeVar("R")
 DEPARTMENTS = ("billing", "legal", "sales", "triage")
 _LEASE = timedelta(seconds=1.5)
 VERBS = ("complete",) * 5 + ("reroute",) * 3 + ("escalate", "release", "abandon", "die", "die")
@@ -129,10 +130,11 @@ class World:
     # Agents
 
     async def act(
-        self, agent: str, verb: str, item: Any, call: Callable[[], Awaitable[Any]]
-    ) -> tuple[Answer, Any]:
-        """Run one call of an agent, and record it."""
-        (begin, era), result = (asyncio.get_running_loop().time(), self.era), None
+        self, agent: str, verb: str, item: Item | None, call: Callable[[], Awaitable[R]]
+    ) -> tuple[Answer, R | None]:
+        """Run one call of an agent, record it, and return its result if it has one."""
+        begin, era = asyncio.get_running_loop().time(), self.era
+        result: R | None = None
         answer: Answer = "ok"
         try:
             result = await call()
@@ -149,7 +151,7 @@ class World:
         return answer, result
 
     def _note(
-        self, agent: str, verb: str, item: Any, begin: tuple[float, int], answer: Answer
+        self, agent: str, verb: str, item: Item, begin: tuple[float, int], answer: Answer
     ) -> None:
         messages, end = self.desk_queue.shown[item.lease], asyncio.get_running_loop().time()
         start, era = begin if begin[1] == self.era else (begin[0], -1)
@@ -157,14 +159,14 @@ class World:
             Act(agent, verb, item.lease, item.conversation, messages, start, end, answer, era)
         )
 
-    async def claim(self, agent: str, department: str, count: int = 2) -> list[Any]:
+    async def claim(self, agent: str, department: str, count: int = 2) -> list[Item]:
         """Return the items that an agent got."""
         request = ClaimIn(agent=agent, count=count)
         begin = (asyncio.get_running_loop().time(), self.era)
-        answer, result = await self.act(
+        _, claimed = await self.act(
             agent, "claim", None, lambda: self.desk.claim(department, request)
         )
-        items = list(result.items) if answer == "ok" else []
+        items = list(claimed.items) if claimed is not None else []
         for item in items:
             self._note(agent, "claim", item, begin, "ok")
         return items
@@ -178,7 +180,7 @@ class World:
             if not items:
                 await self.pause(0.05)
 
-    async def _finish(self, agent: str, item: Any, verb: str) -> None:
+    async def _finish(self, agent: str, item: Item, verb: str) -> None:
         lease = LeaseIn(lease=item.lease)
         if self.rng.random() < 0.5:
             await self.act(agent, "heartbeat", item, lambda: self.desk.heartbeat(item.id, lease))
@@ -196,7 +198,7 @@ class World:
                 return
             await self.pause(0.2)
 
-    def _call(self, item: Any, verb: str) -> Callable[[], Awaitable[Any]]:
+    def _call(self, item: Item, verb: str) -> Callable[[], Awaitable[Done]]:
         lease = LeaseIn(lease=item.lease)
         others = [d for d in DEPARTMENTS if d != item.department]
         target = self.rng.choice(others) if verb == "reroute" else None

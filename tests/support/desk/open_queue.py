@@ -1,7 +1,6 @@
 """The desk's queue in tests, on a Valkey of its own; published outcomes close its messages."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis as Client
@@ -51,7 +50,7 @@ class FeedPublisher:
         self.records: list[Record] = []
         self._desk_queue = desk_queue
 
-    async def publish(self, topic: AnyTopic, record: Record, **_more: Any) -> tuple[int, int]:
+    async def publish(self, topic: AnyTopic, record: Record, **_more: object) -> tuple[int, int]:
         """Keep a record; an outcome closes its messages in the desk queue."""
         self.records.append(record)
         offset = len(self.records)

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from ingest.channel import AccountSettings, Channel, Context, Delivery, Parsed
+from ingest.channel import AccountSettings, AnyChannel, Context, Delivery, Parsed
 from ingest.registry import CHANNELS, WEBHOOKS, channel_of
 from ingest.webhook import BodyParser, WebhookContext, WebhookRequest, WebhookResult
 from tests.support.json_body import JsonBody
@@ -57,7 +57,7 @@ class Sample:
     manifest: Manifest
 
     @property
-    def channel(self) -> Channel[Any]:
+    def channel(self) -> AnyChannel:
         """The channel that parses the payload."""
         return CHANNELS[channel_of(self.name) or self.name]
 

@@ -4,7 +4,8 @@ import json
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+
+from tests.support.json_body import JsonBody
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +17,10 @@ class VendorRequest:
     headers: dict[str, str]
     body: bytes
 
-    def json(self) -> Any:
+    def json(self) -> JsonBody:
         """Return the body as JSON."""
-        return json.loads(self.body)
+        body: JsonBody = json.loads(self.body)
+        return body
 
 
 VendorAnswer = tuple[int, dict[str, str], bytes]

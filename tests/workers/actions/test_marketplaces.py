@@ -1,17 +1,16 @@
 """Answers on Şikayetvar, Trendyol and Hepsiburada."""
 
-from typing import Any
-
 import pytest
 
 from schemas.errors import Rejected, Retry
+from tests.support.json_body import JsonBody
 from tests.support.replies import action_of, reply_to
 from tests.support.servers.vendor import Vendor
 from workers.actions.protocol import Unconfirmed
 
 
 async def test_sites_and_forums_are_answered_as_they_document(vendor: Vendor) -> None:
-    cases: list[tuple[str, str, dict[str, Any], str, int, Any, bytes]] = [
+    cases: list[tuple[str, str, JsonBody, str, int, object, bytes]] = [
         ("sikayetvar", "11", {"key": "k"}, "/v2/complaints/11/answers", 201, {}, b'"message"'),
         (
             "trendyol",

@@ -1,17 +1,16 @@
 """The access tokens of actions, by refresh token."""
 
-from typing import Any
-
 import pytest
 
 from schemas.errors import Rejected, Retry
+from tests.support.json_body import JsonBody
 from tests.support.replies import action_of, reply_to
 from tests.support.servers.vendor import Vendor
 from workers.actions.protocol import Unconfirmed
 
 
 async def test_reviews_videos_and_forums_are_answered_with_a_fresh_token(vendor: Vendor) -> None:
-    cases: list[tuple[str, str, str, Any, bytes]] = [
+    cases: list[tuple[str, str, str, JsonBody, bytes]] = [
         (
             "google_business",
             "accounts/1/locations/2/reviews/r1",

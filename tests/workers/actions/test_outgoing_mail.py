@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -143,7 +143,7 @@ def test_an_addition_of_the_generator_is_found_before_the_mail_is_sent(
             outgoing_mail.compose(plain_with(subject="x"))
 
 
-def plain_with(**more: Any) -> OutgoingMail:
+def plain_with(**more: object) -> OutgoingMail:
     """Return the plain mail with other parts."""
     return OutgoingMail(**(vars(PLAIN) | more))
 
@@ -175,7 +175,10 @@ class _Sink:
     def __init__(self) -> None:
         self.took: list[tuple[list[str], bytes]] = []
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        assert isinstance(envelope.content, bytes)
         self.took.append((envelope.rcpt_tos, envelope.content))
         return "250 kept"
 

@@ -1,18 +1,17 @@
 """The refusals of vendors: which are final, which pass, and which have an unknown end."""
 
-from typing import Any
-
 import msgspec
 import pytest
 
 from schemas.errors import Rejected, Retry
+from tests.support.json_body import JsonBody
 from tests.support.replies import REPLY, account_for, reply_to
 from tests.support.servers.vendor import Vendor
 from workers.actions.protocol import Unconfirmed
 from workers.actions.registry import ACTIONS
 
 
-def _fault(code: int, subcode: int = 0) -> dict[str, Any]:
+def _fault(code: int, subcode: int = 0) -> JsonBody:
     return {"error": {"code": code, "error_subcode": subcode, "message": "why"}}
 
 
@@ -181,10 +180,10 @@ async def test_a_refusal_says_whether_and_when_to_try_again(
     path: str,
     target: str,
     status: int,
-    body: Any,
+    body: object,
     headers: dict[str, str],
     kind: type[Exception],
-    expected: Any,
+    expected: object,
     vendor: Vendor,
 ) -> None:
     vendor.says(path, body, status=status, headers=headers)

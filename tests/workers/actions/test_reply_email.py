@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from cli.up.ports import free_port
 from schemas.base import conversation_id
@@ -32,12 +31,16 @@ class Gate:
     def __init__(self) -> None:
         self.took: list[str] = []
 
-    async def auth_XOAUTH2(self, server: Any, args: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd's name
+    async def auth_XOAUTH2(  # noqa: N802 - aiosmtpd's name
+        self, _server: SMTP, args: list[str]
+    ) -> AuthResult:
         response = base64.b64decode(args[1]).decode()
         is_right = response == "user=destek@ornek.example\x01auth=Bearer at-1\x01\x01"
         return AuthResult(success=is_right, auth_data=response, handled=False)
 
-    async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - as above
+    async def handle_DATA(  # noqa: N802 - as above
+        self, _server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
         assert session.authenticated
         self.took += envelope.rcpt_tos
         return "250 kept"

@@ -1,13 +1,12 @@
 """The requests of the messengers' actions, as each vendor documents them."""
 
-from typing import Any
-
 import pytest
 
+from tests.support.json_body import JsonBody
 from tests.support.replies import REPLY, account_for, reply_to
 from tests.support.servers.vendor import Vendor
 
-REQUESTS: list[tuple[str, str, dict[str, Any], str, dict[str, Any], Any, str]] = [
+REQUESTS: list[tuple[str, str, dict[str, str], str, JsonBody, JsonBody | str, str]] = [
     (
         "whatsapp",
         "77/905321112233",
@@ -168,10 +167,10 @@ REQUESTS: list[tuple[str, str, dict[str, Any], str, dict[str, Any], Any, str]] =
 async def test_a_request_has_the_form_that_the_vendor_documents(
     channel: str,
     target: str,
-    changes: dict[str, Any],
+    changes: dict[str, str],
     path: str,
-    body: dict[str, Any],
-    answer: Any,
+    body: JsonBody,
+    answer: JsonBody | str,
     detail: str,
     vendor: Vendor,
 ) -> None:

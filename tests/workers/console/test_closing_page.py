@@ -1,7 +1,6 @@
 """The page of an item that its person closes: it keeps the item and says what to send again."""
 
 import re
-from typing import Any
 
 import httpx2
 
@@ -15,12 +14,13 @@ from tests.support.console import (
     redis,
     server,
 )
+from workers.console.api import ConsoleApi
 
 __all__ = ["api", "client", "console", "recorded", "redis", "server"]
 
 
 async def test_another_action_on_a_closing_item_keeps_it_and_asks_for_the_same_again(
-    client: httpx2.AsyncClient, api: Any
+    client: httpx2.AsyncClient, api: ConsoleApi
 ) -> None:
     department = await add_to_desk(api)
     page = await client.post(f"/desk/{department}")

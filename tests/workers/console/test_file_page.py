@@ -1,7 +1,7 @@
 """The console's file page with an archive in a bucket: the file, or 503 while the bucket is away."""
 
 import asyncio
-from typing import Any
+from pathlib import Path
 
 import httpx2
 import msgspec
@@ -23,7 +23,7 @@ __all__ = ["api", "recorded", "redis", "server"]
 
 
 async def test_a_file_comes_from_the_bucket_or_is_asked_for_later(
-    api: ConsoleApi, s3: S3, tmp_path: Any
+    api: ConsoleApi, s3: S3, tmp_path: Path
 ) -> None:
     settings = msgspec.structs.replace(
         api.settings, archive=bucket_settings(tmp_path, s3.url).archive

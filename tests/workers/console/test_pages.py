@@ -4,12 +4,12 @@ import base64
 import gzip
 import uuid
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from tests.support.browser import LAYOUTS, browser, check_page, shot, signed_in_address
+from tests.support.json_body import JsonBody
 from tests.support.servers.local_profile import PERSONAL_TOKEN, LocalProfile
 from workers.console.sentences import SENTENCES
 from workers.console.texts import Texts
@@ -19,7 +19,7 @@ __all__ = ["browser"]
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=["desk light tr", "phone dark en"])
 async def test_every_page_is_accessible(
-    road: LocalProfile, browser: Browser, layout: dict[str, Any]
+    road: LocalProfile, browser: Browser, layout: JsonBody
 ) -> None:
     sent = road.send(
         "Faturam yanlış, 12,50 TL fazla ücret kesilmiş", uuid.uuid4().hex, subject="Fatura"

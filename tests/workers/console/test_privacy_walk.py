@@ -5,7 +5,6 @@ not known here fails the test until it is given a value.
 """
 
 import re
-from typing import Any
 
 import httpx2
 from sqlalchemy import Engine
@@ -14,6 +13,7 @@ from starlette.applications import Starlette
 from runtime.http.server import token_name
 from schemas import envelope, topics
 from schemas.http_api.bodies import PERSONAL_HEADER
+from schemas.state.link import Link
 from tests.support.console import (
     DECIDED,
     FORM,
@@ -26,12 +26,15 @@ from tests.support.console import (
     client,
     console,
     everywhere,
+    list_published,
+    list_reveals,
     paths_of,
     recorded,
     redis,
     server,
 )
 from tests.support.personal_numbers import CARD, IBAN, IDENTITY
+from workers.console.api import ConsoleApi
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import write_rows
 
@@ -46,7 +49,7 @@ def numbers_in(answer: httpx2.Response) -> list[str]:
 
 
 async def test_no_route_answers_with_a_personal_number(
-    console: Starlette, client: httpx2.AsyncClient, api: Any
+    console: Starlette, client: httpx2.AsyncClient, api: ConsoleApi
 ) -> None:
     department = await add_to_desk(api)
     walked = 0
@@ -87,7 +90,7 @@ async def test_a_search_for_a_reference_goes_straight_to_its_message_and_for_a_b
 
 
 async def test_a_claimed_item_is_masked_without_the_personal_token_and_a_look_is_recorded(
-    client: httpx2.AsyncClient, api: Any
+    client: httpx2.AsyncClient, api: ConsoleApi
 ) -> None:
     department = await add_to_desk(api)
     head = {"Authorization": f"Bearer {TOKENS.desk}"}
@@ -100,15 +103,15 @@ async def test_a_claimed_item_is_masked_without_the_personal_token_and_a_look_is
     ).status_code == 200
     wrong = await client.post(path, headers=head | {PERSONAL_HEADER: "x"}, json=body)
     assert (wrong.status_code, wrong.json()["code"]) == (401, "token.wrong")
-    assert not [r for r in api.desk.publisher.records if r.kind == "revealed"]
+    assert list_reveals(api) == []
     revealed = await client.post(path, headers=head | {PERSONAL_HEADER: TOKENS.personal}, json=body)
     assert revealed.json()["items"][0]["messages"][0]["text"] == TEXT
-    (look,) = [r for r in api.desk.publisher.records if r.kind == "revealed"]
+    (look,) = list_reveals(api)
     assert (look.agent, look.messages) == ("ayse", (DECIDED.id,))
 
 
 async def test_a_page_shows_the_numbers_of_an_item_only_with_the_token_and_records_it(
-    client: httpx2.AsyncClient, api: Any
+    client: httpx2.AsyncClient, api: ConsoleApi
 ) -> None:
     department = await add_to_desk(api)
     page = await client.post(f"/desk/{department}")
@@ -119,8 +122,7 @@ async def test_a_page_shows_the_numbers_of_an_item_only_with_the_token_and_recor
     assert numbers_in(await client.post(base, data=form | {"token": "wrong"})) == []
     shown = await client.post(base, data=form | {"token": TOKENS.personal})
     assert set(numbers_in(shown)) == {IDENTITY, CARD, IBAN}
-    records_kept = [r for r in api.desk.publisher.records if r.kind == "revealed"]
-    assert [(r.agent, r.item) for r in records_kept] == [("admin", DECIDED.id)]
+    assert [(r.agent, r.item) for r in list_reveals(api)] == [("admin", DECIDED.id)]
 
 
 async def test_a_door_token_reads_how_far_its_own_message_is_and_no_word(
@@ -150,17 +152,18 @@ async def test_a_door_token_reads_how_far_its_own_message_is_and_no_word(
 
 
 async def test_the_whole_message_is_read_with_the_personal_token_and_that_is_recorded(
-    client: httpx2.AsyncClient, api: Any
+    client: httpx2.AsyncClient, api: ConsoleApi
 ) -> None:
     head = {"Authorization": f"Bearer {TOKENS.console}", PERSONAL_HEADER: TOKENS.personal}
     answer = (await client.get(f"/v1/messages/{DECIDED.id}", headers=head)).json()
     assert answer["message"]["text"] == TEXT
-    (look,) = api.desk.publisher.records
-    assert (look.kind, look.agent, look.item) == ("revealed", "token:console", DECIDED.id)
+    (look,) = list_reveals(api)
+    assert len(list_published(api)) == 1
+    assert (look.agent, look.item) == ("token:console", DECIDED.id)
 
 
 async def test_a_handle_that_is_shown_masked_can_still_be_linked(
-    client: httpx2.AsyncClient, api: Any
+    client: httpx2.AsyncClient, api: ConsoleApi
 ) -> None:
     head = {"Authorization": f"Bearer {TOKENS.console}"}
     path = f"/v1/messages/{DECIDED.id}/customer"
@@ -175,13 +178,13 @@ async def test_a_handle_that_is_shown_masked_can_still_be_linked(
         "message": DECIDED.id,
     }
     assert (await client.post("/v1/links", headers=head, json=body)).status_code == 200
-    (link,) = api.desk.publisher.records
+    (link,) = list_published(api)
+    assert isinstance(link, Link)
     assert f"customer_no:{IDENTITY}" in (link.a, link.b)
     page = await client.get(f"/messages/{DECIDED.id}/customer")
     form = {"a": masked, "b": "email:eve@ornek.example", "status": "unlinked"}
     assert masked in page.text
     await client.post(f"/messages/{DECIDED.id}/customer", data=form)
-    assert f"customer_no:{IDENTITY}" in (
-        api.desk.publisher.records[-1].a,
-        api.desk.publisher.records[-1].b,
-    )
+    unlink = list_published(api)[-1]
+    assert isinstance(unlink, Link)
+    assert f"customer_no:{IDENTITY}" in (unlink.a, unlink.b)

@@ -5,7 +5,7 @@ Every route of the application is walked, also those that are added later.
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from pathlib import Path
 
 import httpx2
 import msgspec
@@ -90,7 +90,7 @@ def pair() -> Iterator[list[Valkey]]:
 
 
 @pytest.fixture
-async def api(recorded: Engine, pair: list[Valkey], tmp_path: Any) -> AsyncIterator[ConsoleApi]:
+async def api(recorded: Engine, pair: list[Valkey], tmp_path: Path) -> AsyncIterator[ConsoleApi]:
     """The API on the first server, with a message that waits at its desk."""
     redis = connect(RedisSettings(url=f"redis://127.0.0.1:{pair[0].port}/0"))
     await redis.flushall()

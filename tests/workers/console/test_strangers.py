@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import httpx2
 import pytest
@@ -45,7 +44,7 @@ async def test_forms_of_other_sites_are_refused_on_every_page(console: str) -> N
                 answer = await client.post(path, headers={"origin": origin}, data={"path": "/"})
                 assert (answer.status_code, answer.json()["code"]) == (403, "origin.wrong"), path
                 assert "set-cookie" not in answer.headers
-            own: Any = await client.post(path, headers={"origin": console}, data={"path": "/"})
+            own = await client.post(path, headers={"origin": console}, data={"path": "/"})
             assert own.status_code != 403, path
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -50,7 +49,7 @@ class BarrierPublisher(FeedPublisher):
         super().__init__(desk_queue)
         self._barrier = asyncio.Barrier(3)
 
-    async def publish(self, topic: AnyTopic, record: Record, **more: Any) -> tuple[int, int]:
+    async def publish(self, topic: AnyTopic, record: Record, **more: object) -> tuple[int, int]:
         """Keep a record."""
         await asyncio.wait_for(self._barrier.wait(), 5)
         return await super().publish(topic, record, **more)

@@ -1,8 +1,7 @@
 """No other agent gets an item that one closes, also if Redis fails right after the outcome."""
 
 import dataclasses
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
 
 import msgspec
 import pytest
@@ -15,7 +14,7 @@ from schemas import envelope
 from schemas.base import Record
 from schemas.decision import WorkItem
 from schemas.errors import Retry
-from schemas.http_api.bodies import ClaimIn, Done, LeaseIn, MoveIn, ReplyIn
+from schemas.http_api.bodies import ClaimIn, Done, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.outcome import CLOSES, Outcome
 from schemas.topics import AnyTopic
 from tests.support.desk.histories import counted_closings
@@ -50,7 +49,7 @@ class HarmfulPublisher(FeedPublisher):
         self._server = server
         self.away = False
 
-    async def publish(self, topic: AnyTopic, record: Record, **_more: Any) -> tuple[int, int]:
+    async def publish(self, topic: AnyTopic, record: Record, **_more: object) -> tuple[int, int]:
         """Keep a record; an outcome that closes is the last thing that Redis lets happen."""
         if self.away:
             raise Retry(2, "Kafka is away")
@@ -72,7 +71,7 @@ def server() -> Iterator[Valkey]:
 
 
 @pytest.fixture
-async def desk(server: Valkey) -> Any:
+async def desk(server: Valkey) -> AsyncIterator[Desk]:
     """A desk with one conversation of two messages in line, just after a failover."""
     server.run("CONFIG", "SET", "maxmemory", 0)
     server.run("FLUSHALL")
@@ -171,7 +170,7 @@ class UnansweredPublisher(FeedPublisher):
         super().__init__(desk_queue)
         self.unsure = 0
 
-    async def publish(self, topic: AnyTopic, record: Record, **more: Any) -> tuple[int, int]:
+    async def publish(self, topic: AnyTopic, record: Record, **more: object) -> tuple[int, int]:
         """Keep a record; the caller may not get the answer."""
         position = await super().publish(topic, record, **more)
         if self.unsure > 0:
@@ -248,7 +247,7 @@ class ForgetfulPublisher(FeedPublisher):
         self.records: list[Record] = []
         self._server, self._rivals = server, rivals
 
-    async def publish(self, topic: AnyTopic, record: Record, **_more: Any) -> tuple[int, int]:
+    async def publish(self, topic: AnyTopic, record: Record, **_more: object) -> tuple[int, int]:
         """Keep a record behind those of rivals."""
         if isinstance(record, Outcome) and record.kind in CLOSES:
             self._server.run("FLUSHALL")
@@ -286,7 +285,7 @@ async def test_kafka_refuses_an_act_that_came_second(desk: Desk, server: Valkey)
         await _act(desk, "complete", item)
 
 
-async def _act(desk: Desk, verb: str, item: Any) -> Done:
+async def _act(desk: Desk, verb: str, item: Item) -> Done:
     if verb == "complete":
         return await desk.complete(item.id, LeaseIn(lease=item.lease))
     if verb == "reroute":

@@ -7,13 +7,12 @@ its disk or replica, killed, emptied, or replaced by an older copy. Each run has
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
 from runtime.settings.structs import Settings
 from schemas import topics
-from schemas.http_api.bodies import Done, LeaseIn
+from schemas.http_api.bodies import Done, Item, LeaseIn
 from schemas.outcome import Outcome
 from tests.support.desk.desk_world import World, desk_world
 from tests.support.desk.histories import counted_closings, violations
@@ -91,7 +90,7 @@ async def test_no_two_acts_on_one_item_count_while_redis_forgets(kafka: Settings
 async def test_kafka_says_which_act_counts_beside_a_late_feed(kafka: Settings) -> None:
     with valkeys(2) as servers:
         async with desk_world(kafka, servers, 1) as world:
-            items: list[Any] = []
+            items: list[Item] = []
 
             async def claimed() -> bool:
                 items[:] = await world.claim("Ada", "billing", 2)
@@ -129,9 +128,9 @@ async def test_kafka_says_which_act_counts_beside_a_late_feed(kafka: Settings) -
             assert counted == {done.outcome, "rival"}
 
 
-async def _claim(world: World, agent: str, native: str) -> Any:
+async def _claim(world: World, agent: str, native: str) -> Item:
     """Return the item of a message, once this agent has it."""
-    items: list[Any] = []
+    items: list[Item] = []
 
     async def claimed() -> bool:
         items[:] = [

@@ -1,7 +1,5 @@
 """The checker of histories finds each kind of broken rule, and nothing in a good history."""
 
-from typing import Any
-
 import pytest
 
 from schemas.outcome import Outcome
@@ -24,8 +22,8 @@ def _outcome(kind: str, agent: str, *messages: str, hops: int = 0) -> Outcome:
     )
 
 
-def _act(agent: str, verb: str, start: float, answer: Answer = "ok", **more: Any) -> Act:
-    values: dict[str, Any] = {
+def _act(agent: str, verb: str, start: float, answer: Answer = "ok", **more: object) -> Act:
+    values: dict[str, object] = {
         "agent": agent,
         "verb": verb,
         "lease": f"lease of {agent}",

@@ -1,7 +1,6 @@
 """The desk's queue in a real Valkey keeps order, leases and closings, also when records repeat."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis as Client
@@ -40,12 +39,14 @@ async def _close(desk_queue: DeskQueue, *messages: tuple[str, int], outcome: str
     return (await desk_queue.close([closing]))[0]
 
 
-async def _add(desk_queue: DeskQueue, message: str, conversation: str = "c", **fields: Any) -> bool:
+async def _add(
+    desk_queue: DeskQueue, message: str, conversation: str = "c", **fields: object
+) -> bool:
     return bool(await desk_queue.add([_queued(message, conversation, **fields)]))
 
 
-def _queued(message: str, conversation: str, hops: int = 0, **fields: Any) -> QueuedMessage:
-    values: dict[str, Any] = {"department": "d", "arrived_ms": 1, "score": 0, "quiet": False}
+def _queued(message: str, conversation: str, hops: int = 0, **fields: object) -> QueuedMessage:
+    values: dict[str, object] = {"department": "d", "arrived_ms": 1, "score": 0, "quiet": False}
     return QueuedMessage(
         conversation=conversation,
         message=message,

@@ -1,6 +1,6 @@
 """The recorder on SQLite and PostgreSQL: each record once, offsets with the rows, search."""
 
-from typing import Any
+from typing import cast
 
 import msgspec
 import pytest
@@ -36,9 +36,9 @@ def _write(engine: Engine, *records: tuple[str, int, Record | bytes]) -> None:
         write_rows(connection, rows)
 
 
-def _all(engine: Engine, sql: str) -> list[Any]:
+def _all(engine: Engine, sql: str) -> list[tuple[object, ...]]:
     with engine.connect() as connection:
-        return list(connection.execute(text(sql)))
+        return [tuple(row) for row in connection.execute(text(sql))]
 
 
 MESSAGES, DECISIONS, OUTCOMES = topics.MESSAGES.name, topics.DECISIONS.name, topics.OUTCOMES.name
@@ -129,7 +129,7 @@ def test_a_record_that_the_store_refuses_costs_no_other_record(engine: Engine) -
     )
     assert {r[0] for r in _all(engine, "SELECT next_offset FROM positions")} == {9}
     bodies = _all(engine, f"SELECT body FROM decisions WHERE message = '{messages[4].id}'")
-    assert msgspec.json.decode(bodies[0][0])["hops"] == 2**70, "its bytes are whole"
+    assert msgspec.json.decode(cast("bytes", bodies[0][0]))["hops"] == 2**70, "its bytes are whole"
 
 
 def test_a_fault_in_the_extras_of_a_record_costs_only_them(

@@ -1,7 +1,6 @@
 """Only a person who writes one mail of their own gets an acknowledgement, in a language they read."""
 
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 import pytest
@@ -14,7 +13,7 @@ from workers.replies.acknowledge import acknowledgement_address
 from workers.replies.templates import acknowledgement
 
 
-def _work(**fields: Any) -> WorkItem:
+def _work(**fields: object) -> WorkItem:
     mail = message("Faturam yanlış", channel="email", kind="mail", **fields)
     item = decide_message(mail, None, policy(), NOW).item
     assert item is not None

@@ -1,14 +1,17 @@
 """A bug with one customer of an incident costs no other customer the holding text."""
 
-from typing import Any, cast
+from typing import cast
+
+from sqlalchemy import Engine
 
 from router.decision.decide import decide_message
+from runtime.bus.publisher import Publisher
 from runtime.clock import SystemClock
 from runtime.settings.structs import Settings
 from schemas.decision import Decision, WorkItem
 from schemas.incident import Incident
 from schemas.message import Message
-from schemas.outcome import Reply
+from schemas.outcome import Outcome, Reply
 from schemas.topics import AnyTopic
 from tests.support.caught_bugs import count_caught_bugs
 from tests.support.messages import NOW, message, policy
@@ -31,10 +34,10 @@ class _PoisonedPublisher:
     """A publisher that fails for one message, and keeps the other records."""
 
     def __init__(self, poisoned: str) -> None:
-        self.records: list[Any] = []
+        self.records: list[Outcome | Reply] = []
         self._poisoned = poisoned
 
-    async def publish(self, _topic: AnyTopic, record: Any, **_more: Any) -> None:
+    async def publish(self, _topic: AnyTopic, record: Outcome | Reply, **_more: object) -> None:
         """Keep a record."""
         if self._poisoned in (getattr(record, "message", ""), *getattr(record, "messages", ())):
             raise KeyError(self._poisoned)
@@ -56,7 +59,12 @@ class _Answered(IncidentResponder):
 async def test_a_bug_with_one_customer_costs_no_other_the_holding_text() -> None:
     items = _items()
     publisher = _PoisonedPublisher(items[POISONED].message.id)
-    responder = _Answered(Settings(), cast("Any", None), cast("Any", publisher), SystemClock())
+    responder = _Answered(
+        Settings(),
+        cast("Engine", None),
+        cast("Publisher", publisher),
+        SystemClock(),
+    )
     responder.items = items
     before = count_caught_bugs("santral-holding")
     incident = Incident(

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
 from uuid import uuid4
 
 import msgspec
@@ -102,12 +101,12 @@ async def _acknowledging(settings: Settings, publisher: Publisher) -> AsyncItera
 async def _acknowledged(settings: Settings, *messages: str) -> list[str]:
     """Return the messages of all acknowledgements, once those of `messages` are among them."""
 
-    async def read() -> Any:
+    async def read() -> list[str]:
         replies = [r async for r in read_topic(settings, topics.REPLIES.name, Reply)]
         acknowledged = [reply.message for reply in replies]
-        return acknowledged if set(messages) <= set(acknowledged) else None
+        return acknowledged if set(messages) <= set(acknowledged) else []
 
-    return cast("list[str]", await until("acknowledgements", read, 30))
+    return await until("acknowledgements", read, 30)
 
 
 @pytest.mark.certify
@@ -225,12 +224,12 @@ async def test_a_bounce_waits_for_the_store_and_then_names_the_item_of_its_reply
 
     working = asyncio.ensure_future(run_beside_a_recorder())
 
-    async def both() -> Any:
+    async def both() -> dict[str, Outcome]:
         outcomes = [o async for o in read_topic(settings, topics.OUTCOMES.name, Outcome)]
         returned = {o.department: o for o in outcomes if o.kind == "undeliverable"}
-        return returned if len(returned) == 2 else None
+        return returned if len(returned) == 2 else {}
 
-    returned = cast("dict[str, Outcome]", await until("both outcomes", both, 30))
+    returned = await until("both outcomes", both, 30)
     first = returned["billing"]
     assert (first.item, first.messages, first.reply) == ("i1", ("m1",), reply)
     assert TRIAGE in returned, "triage gets what the store knows nothing of"

@@ -6,7 +6,6 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
 
 import msgspec
 import pytest
@@ -81,7 +80,7 @@ async def test_replies_that_an_earlier_version_sent_or_began_are_not_sent_again(
     async with sending(office, settings):
         await wait_until_read(office, good, "good")
 
-        async def ended() -> Any:
+        async def ended() -> list[str]:
             return (await office.outcomes([begun]))[begun.id]
 
         assert await until("an outcome", ended, 10) == ["undeliverable"]
@@ -148,7 +147,7 @@ def _waiting(account: str) -> float:
     return metrics.REGISTRY.get_sample_value("santral_replies_waiting", labels) or 0
 
 
-async def _is_committed(office: Office) -> Any:
+async def _is_committed(office: Office) -> bool:
     """Say whether the group has committed all of replies.v1."""
     kafka = office.settings.kafka
     consumer = create_reader(kafka, group=None, client_id="test")
@@ -172,11 +171,11 @@ async def test_the_loop_guard_counts_on_after_a_restart_and_an_emptied_redis(
     machine = "robot@ornek.example"
 
     async def ended(replies: list[Reply]) -> list[str]:
-        async def read() -> Any:
+        async def read() -> dict[str, list[str]]:
             outcomes = await office.outcomes(replies)
-            return outcomes if all(outcomes.values()) else None
+            return outcomes if all(outcomes.values()) else {}
 
-        outcomes = cast("dict[str, list[str]]", await until("outcomes", read, 20))
+        outcomes = await until("outcomes", read, 20)
         return sorted(kinds[0] for kinds in outcomes.values())
 
     async with sending(office, settings):
@@ -202,12 +201,12 @@ async def test_a_reply_that_waits_too_long_or_has_lost_its_text_is_undeliverable
     async def ends(replies: list[Reply]) -> dict[str, Outcome]:
         identifiers = {reply.id for reply in replies}
 
-        async def read() -> Any:
+        async def read() -> dict[str, Outcome]:
             outcomes = read_topic(office.settings, topics.OUTCOMES.name, Outcome)
             ended = {o.reply: o async for o in outcomes if o.reply in identifiers}
-            return ended if len(ended) == len(identifiers) else None
+            return ended if len(ended) == len(identifiers) else {}
 
-        return cast("dict[str, Outcome]", await until("outcomes", read, 20))
+        return await until("outcomes", read, 20)
 
     async with sending(office, hasty):
         late = await office.write("left", 2)
@@ -250,15 +249,18 @@ class _Crashing(Publisher):
         self.steps: dict[str, tuple[str, str]] = {}
         self.reached: set[str] = set()
 
-    async def publish(self, topic: AnyTopic, record: Any, **more: Any) -> tuple[int, int]:
+    async def publish(
+        self, topic: AnyTopic, record: Outcome | ReplyDelivery, **more: object
+    ) -> tuple[int, int]:
         """Publish, but never return from the step of such a reply."""
         step = record.state if isinstance(record, ReplyDelivery) else "outcome"
-        when, name = self.steps.get(record.reply, ("", ""))
+        reply = record.reply or ""
+        when, name = self.steps.get(reply, ("", ""))
         if (when, name) == ("before", step):
-            await self._end(record.reply)
+            await self._end(reply)
         position = await super().publish(topic, record, **more)
         if (when, name) == ("after", step):
-            await self._end(record.reply)
+            await self._end(reply)
         return position
 
     async def _end(self, reply: str) -> None:
@@ -296,7 +298,7 @@ async def test_a_worker_killed_at_any_step_sends_nothing_twice_and_loses_nothing
     async with sending(office, settings) as sender:
         sender.lost.lease_s = 0.3
 
-        async def all_ended() -> Any:
+        async def all_ended() -> bool:
             return all((await office.outcomes([*killed, *parked])).values())
 
         await until("every reply has an outcome", all_ended, 20)
@@ -326,7 +328,7 @@ async def test_a_killed_or_frozen_process_sends_nothing_twice(
             if harm == signal.SIGSTOP:
                 first.send_signal(signal.SIGCONT)
 
-            async def all_ended() -> Any:
+            async def all_ended() -> bool:
                 return all((await office.outcomes(replies)).values())
 
             await until("every reply has an outcome", all_ended, LEASE_S + 60)

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 import pytest
@@ -15,11 +15,12 @@ from sqlalchemy import Engine
 
 from router.decision.decide import decide_message
 from runtime import store
-from schemas.base import conversation_id
+from schemas.base import Record, conversation_id
 from schemas.http_api.bodies import CustomerOut
 from schemas.message import Handle, HandleKind, Message, Party
 from schemas.state.link import Link, node, pair
 from tests.support.browser import LAYOUTS, browser, check_page, shot, signed_in_address
+from tests.support.json_body import JsonBody
 from tests.support.messages import NOW, message, policy
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.waiting import wait
@@ -32,6 +33,7 @@ __all__ = ["browser"]
 
 ADA, TEL, EVE = "email:ada@ornek.example", "phone:+905321112233", "email:eve@ornek.example"
 Keep = Callable[..., None]
+Verdict = Literal["linked", "unlinked"]
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def recording(engine: Engine) -> tuple[Engine, Keep]:
     def keep(*records: Message | Link) -> None:
         rows = Rows()
         for record in records:
-            pairs: list[tuple[str, Any]] = [("links.v1", record)]
+            pairs: list[tuple[str, Record]] = [("links.v1", record)]
             if isinstance(record, Message):
                 decision = decide_message(record, None, policy(), NOW).decision
                 pairs = [("messages.v1", record), ("decisions.v1", decision)]
@@ -75,9 +77,7 @@ def sent_by(
     )
 
 
-def verdict(
-    a: str, b: str, status: Literal["linked", "unlinked"], minute: int = 0, brand: str = "default"
-) -> Link:
+def verdict(a: str, b: str, status: Verdict, minute: int = 0, brand: str = "default") -> Link:
     """Return a person's verdict on two handles."""
     identifier, first, second = pair(brand, a, b)
     return Link(
@@ -207,12 +207,12 @@ def test_a_word_of_another_brand_and_a_machines_mail_link_nothing(
 )
 @hypothesis_settings(max_examples=40, deadline=None)
 def test_a_customer_is_the_group_of_the_newest_verdicts_from_each_handle(
-    tmp_path_factory: pytest.TempPathFactory, words: list[tuple[int, int, Any]]
+    tmp_path_factory: pytest.TempPathFactory, words: list[tuple[int, int, Verdict]]
 ) -> None:
     url = f"sqlite:///{tmp_path_factory.mktemp('links') / 'store.db'}"
     store.migrate(url, MIGRATIONS)
     engine = store.engine(url)
-    rows, last = Rows(), dict[tuple[int, int], str]()
+    rows, last = Rows(), dict[tuple[int, int], Verdict]()
     for minute, (a, b, status) in enumerate(words):
         if a != b:
             last[min(a, b), max(a, b)] = status
@@ -240,7 +240,7 @@ def test_handles_of_different_case_are_one_node() -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=["desk light tr", "phone dark en"])
 async def test_an_agent_asks_links_and_unlinks_on_the_page(
-    road: LocalProfile, browser: Browser, layout: dict[str, Any]
+    road: LocalProfile, browser: Browser, layout: JsonBody
 ) -> None:
     digits = f"{uuid.uuid4().int % 10**6:06}"
     number = f"+90532{digits[:3]}{digits[2:6]}"

@@ -1,6 +1,6 @@
 """Search: whole numbers find their message, beginnings of personal ones find nothing."""
 
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from alembic import command
@@ -129,7 +129,7 @@ def test_no_search_brings_the_store_down(sqlite_store: Engine, typed: str) -> No
 
 
 @pytest.fixture(scope="module")
-def sqlite_store(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def sqlite_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """A store with one message."""
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/s.db"
     store.migrate(url, MIGRATIONS)

@@ -1,11 +1,10 @@
 """Transcripts of which no parser can read a text are rejected, and nothing else is raised."""
 
-from typing import Any
-
 import pytest
 
 from ingest.parsing.calls.detection import parse_transcript
 from schemas.errors import CODES, Rejected
+from tests.support.json_body import JsonBody
 from tests.support.phone_calls import parse_call, read_transcript
 
 VCON = read_transcript("vcon")
@@ -48,7 +47,7 @@ def test_a_text_that_is_not_utf8_makes_the_json_malformed(raw: bytes) -> None:
     ],
 )
 def test_a_body_without_a_transcript_is_rejected_with_the_reason(
-    raw: bytes | str | dict[str, Any], code: str
+    raw: bytes | str | JsonBody, code: str
 ) -> None:
     with pytest.raises(Rejected) as error:
         parse_call(raw)

@@ -3,10 +3,10 @@
 import base64
 import gzip
 import json
-from typing import Any
 
 import pytest
 
+from tests.support.json_body import JsonBody
 from tests.support.phone_calls import parse_call, read_transcript, spoken_by
 
 VCON = read_transcript("vcon")
@@ -20,7 +20,7 @@ VCON = read_transcript("vcon")
         {"uuid": "v-1", "redacted": {}, "appended": {}},
     ],
 )
-def test_a_redacted_or_amended_vcon_is_the_same_call(version: dict[str, Any]) -> None:
+def test_a_redacted_or_amended_vcon_is_the_same_call(version: JsonBody) -> None:
     assert parse_call(VCON | version).id == parse_call(VCON).id
 
 
