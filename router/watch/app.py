@@ -4,6 +4,7 @@ state.py takes each record of decisions.v1, the queues and incidents.v1. At ever
 reads each topic again from the time that the state names.
 """
 
+import asyncio
 import logging
 import os
 import time
@@ -50,6 +51,13 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 
     Worker = _ConsumerWorker
 
+    async def crash(self, exc: BaseException) -> None:
+        """Crash the app, and read the error of a thread that ends before its start is awaited."""
+        starting = self._thread_running
+        if starting is not None:
+            self.parent_loop.call_soon_threadsafe(starting.add_done_callback, _read_error)
+        await super().crash(exc)
+
     def on_crash(self, msg: str, *fmt: object, **kwargs: object) -> None:
         """Print nothing, because Faust also logs the crash and passes it to the app."""
 
@@ -76,6 +84,12 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         for partition, offset in offsets.items():
             consumer.seek(partition, offset)
         return offsets
+
+
+def _read_error(starting: "asyncio.Future[None]") -> None:
+    """Read the error of a start; asyncio would log an error that nobody has read."""
+    if not starting.cancelled():
+        starting.exception()
 
 
 class _Consumer(driver.Consumer):

@@ -14,6 +14,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiosmtpd.smtp import SMTP
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from mode.threads import ServiceThread
 
 from tests.support.paths import ROOT
 
@@ -35,6 +36,7 @@ USED: dict[str, tuple[tuple[Owner, tuple[str, ...]], ...]] = {
     "router/watch/app.py": (
         (AIOKafkaConsumer.__init__, ("_isolation_level",)),
         (AIOKafkaConsumerThread, ("_ensure_consumer", "_create_worker_consumer")),
+        (ServiceThread.start, ("_thread_running",)),
     ),
     "runtime/bus/readers.py": ((AIOKafkaAdminClient.__init__, ("_client",)),),
     "runtime/bus/kafka_client.py": (

@@ -78,17 +78,26 @@ settings = Settings(kafka=KafkaSettings(bootstrap=f"127.0.0.1:{sys.argv[1]}"))
 
 async def run():
     app = build_app(settings, WatchState(settings), LastSuccess(SystemClock(), 60, "decision"))
-    if sys.argv[2] == "bug":
-        app.consumer._thread._create_worker_consumer = lambda _transport: 1 / 0
+    thread = app.consumer._thread
+    if sys.argv[2] != "outage":
+        thread._create_worker_consumer = lambda _transport: 1 / 0
+    if sys.argv[2] == "bug at once":
+
+        class EndsAtOnce(thread.Worker):
+            def start(self):
+                super().start()
+                assert self.is_stopped.wait(30)
+
+        thread.Worker = EndsAtOnce
     await asyncio.gather(app.consumer.start(), return_exceptions=True)
-    await asyncio.to_thread(app.consumer._thread._thread.join, 10)
+    await asyncio.to_thread(thread._thread.join, 10)
 
 asyncio.run(run())
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cause", ["outage", "bug"])
+@pytest.mark.parametrize("cause", ["outage", "bug", "bug at once"])
 def test_a_crash_of_the_thread_of_faust_is_one_event(cause: str) -> None:
     result = subprocess.run(
         [sys.executable, "-c", CRASHED, str(free_port()), cause],
@@ -105,7 +114,7 @@ def test_a_crash_of_the_thread_of_faust_is_one_event(cause: str) -> None:
     assert crash["client"] == "faust"
     others = {e["client"] for e in events if e is not crash}
     assert others == ({"aiokafka"} if cause == "outage" else set())
-    assert ("exception" in crash) is (cause == "bug")
+    assert ("exception" in crash) is (cause != "outage")
 
 
 def test_the_same_line_comes_once_a_minute_with_how_many_were_left_out() -> None:
