@@ -19,9 +19,9 @@ def topics(ctx: click.Context) -> None:
     Lists each difference with its reason and the command that removes it. Exit code 1 for a
     difference, 2 when Kafka does not answer.
     """
+    settings = load_running_settings(ctx, "Kafka")
     from runtime.topics.creation import check_created, create_topics
 
-    settings = load_running_settings(ctx, "Kafka")
     wanted = all_topics(tuple(settings.departments))
     created, problems = create_topics(settings.kafka, wanted)
     for name in created:

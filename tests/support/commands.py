@@ -8,11 +8,32 @@ from pathlib import Path
 from runtime.settings.structs import Settings
 from tests.support.paths import ROOT
 
+_IMPORT = "import time:"
+"""The beginning of a line that Python writes for each module with `-X importtime`."""
+
 
 def run_command(here: Path, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     """Run a command in a folder, with no setting but those of `environ`."""
+    return _run([sys.executable, "-m", "cli.main", *words], here, environ)
+
+
+def run_noting_imports(
+    here: Path, *words: str, **environ: str
+) -> tuple["subprocess.CompletedProcess[str]", set[str]]:
+    """Run a command as `run_command` does, and return the packages that it imports, too."""
+    command = [sys.executable, "-X", "importtime", "-m", "cli.main", *words]
+    result = _run(command, here, environ)
+    lines = result.stderr.splitlines()
+    modules = {line.rpartition("|")[2].strip() for line in lines if line.startswith(_IMPORT)}
+    result.stderr = "\n".join(line for line in lines if not line.startswith(_IMPORT))
+    return result, {module.partition(".")[0] for module in modules}
+
+
+def _run(
+    command: list[str], here: Path, environ: dict[str, str]
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "cli.main", *words],
+        command,
         cwd=here,
         capture_output=True,
         text=True,
