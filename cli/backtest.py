@@ -5,7 +5,6 @@ JSON object on standard output, sentences on standard error, and an HTML page.
 """
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
@@ -23,10 +22,11 @@ from cli.context import (
 )
 from runtime.settings.structs import Settings
 from schemas.errors import ConfigError, Problem, Unavailable
-from schemas.routing.departments import Department
 
 if TYPE_CHECKING:
+    from cli.offline.descriptions import Wording
     from router.backtest.report import BacktestReport
+    from workers.console.texts import Texts
 
 _ZONE = timezone(timedelta(hours=3), "Europe/Istanbul")
 """Turkey keeps one time all year since 2016."""
@@ -78,25 +78,30 @@ def backtest(
     Both what is live and the candidate replay them with their conversations; nothing is published.
     """
     settings = load_running_settings(ctx, "the store")
-    report = _replay(settings, rules, models, since)
+    from cli.offline.descriptions import describe_backtest, wording_of
+
+    wording = wording_of(language, settings.departments)
+    report = _replay(settings, rules, models, since, wording.texts.replaying)
     if not report.messages:
         raise Unavailable("nothing is recorded there: is [store] right, and --since not too late?")
-    _print_summary(report)
+    for line in describe_backtest(report, wording):
+        print_note(line)
     encoded = msgspec.json.encode(report)
     if page is not None:
-        _write_page(page, encoded, language, settings.departments)
-        print_note(f"written to {page}")
+        _write_page(page, encoded, wording)
+        print_note(wording.texts.report_written.format(file=page))
     click.echo(encoded.decode())
-    failures = _failures(report, limits)
+    failures = _failures(report, limits, wording.texts)
     for failure in failures:
-        print_note(f"too much: {failure}")
+        print_note(failure)
     if failures:
         ctx.exit(1)
 
 
 def _replay(
-    settings: Settings, rules: Path | None, models: tuple[Path, ...], since: str | None
+    settings: Settings, rules: Path | None, models: tuple[Path, ...], since: str | None, label: str
 ) -> "BacktestReport":
+    """Return the report, with a progress bar under this label meanwhile."""
     from cli.offline.decisions import load_trial_policy
     from router.backtest.replay import RecordedFacts, replay
     from router.policy_settings import with_overrides
@@ -119,55 +124,30 @@ def _replay(
             facts,
             since=begin,
             zone=_ZONE,
-            update=lambda done: update("replaying", done, count),
+            update=lambda done: update(label, done, count),
         )
 
 
-def _write_page(
-    path: Path, report: bytes, language: str, departments: Mapping[str, Department]
-) -> None:
+def _write_page(path: Path, report: bytes, wording: "Wording") -> None:
     from workers.console.backtest_page import page
-    from workers.console.texts import Texts, department_titles
 
-    titles = department_titles(departments, language)
-    path.write_text(page(report, Texts(language), titles, _ZONE), "utf-8")
+    path.write_text(page(report, wording.texts, wording.departments, _ZONE), "utf-8")
 
 
-def _print_summary(report: "BacktestReport") -> None:
-    print_note(
-        f"{report.messages} messages: {report.changed} would change "
-        f"({100 * report.changed_share:.1f} %), {report.department_changed} to another department"
-    )
-    print_note(
-        f"triage {report.triage_before} -> {report.triage_after}, priority raised {report.raised}, "
-        f"lowered {report.lowered}"
-    )
-    for move in report.moves[:10]:
-        print_note(f"  {move.before} -> {move.after}: {move.count}")
-    judged = report.judged
-    if judged:
-        print_note(
-            f"right by people's corrections: {100 * judged.before:.1f} -> "
-            f"{100 * judged.after:.1f} % ({100 * judged.after_low:.1f} to "
-            f"{100 * judged.after_high:.1f}), {judged.messages} messages"
-        )
-    before, after = report.microseconds_before, report.microseconds_after
-    print_note(f"{before:.0f} -> {after:.0f} microseconds a message")
-
-
-def _failures(report: "BacktestReport", limits: Limits) -> list[str]:
+def _failures(report: "BacktestReport", limits: Limits, texts: "Texts") -> list[str]:
     """Return a sentence for each limit that the report breaks."""
     max_change, min_accuracy = limits["max_change"], limits["min_accuracy"]
     failures = []
     if max_change is not None and 100 * report.changed_share > max_change:
-        failures.append(f"{100 * report.changed_share:.1f} % would change, at most {max_change:g}")
-    if min_accuracy is not None and (
-        report.judged is None or 100 * report.judged.after < min_accuracy
-    ):
-        accuracy = (
-            f"{100 * report.judged.after:.1f} % right" if report.judged else "nothing to judge by"
-        )
-        failures.append(f"{accuracy}, at least {min_accuracy:g}")
+        share, limit = texts.percent(report.changed_share, 1), texts.percent(max_change / 100, 1)
+        failures.append(texts.above_limit.format(share=share, limit=limit))
+    if min_accuracy is not None:
+        limit = texts.percent(min_accuracy / 100, 1)
+        if report.judged is None:
+            failures.append(texts.limit_unknown.format(limit=limit))
+        elif 100 * report.judged.after < min_accuracy:
+            share = texts.percent(report.judged.after, 1)
+            failures.append(texts.below_limit.format(share=share, limit=limit))
     return failures
 
 

@@ -120,7 +120,7 @@ def personal_option(command: Command) -> Command:
 
 
 def language_option(command: Command) -> Command:
-    """Add the option --lang to a command that prints sentences of the pages."""
+    """Add the option --lang to a command that prints sentences for people."""
     return click.option(
         "--lang",
         "language",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.context import load_running_settings
+from cli.context import language_option, load_running_settings
 
 
 @click.command("import")
@@ -16,9 +16,15 @@ from cli.context import load_running_settings
 @click.option(
     "--again", is_flag=True, help="Read from the beginning, not from where the last run ended."
 )
+@language_option
 @click.pass_context
 def import_(
-    ctx: click.Context, files: tuple[Path, ...], account: str, work: bool, again: bool
+    ctx: click.Context,
+    files: tuple[Path, ...],
+    account: str,
+    work: bool,
+    again: bool,
+    language: str,
 ) -> None:
     """Import history from CSV, JSON lines, mbox or Maildir. Ids drop repeated messages.
 
@@ -31,13 +37,14 @@ def import_(
     messages that are answered, and let unanswered ones come through their own channel.
     """
     settings = load_running_settings(ctx, "Kafka")
+    from cli.sentences import command_texts
     from ingest.importing.entries import kind_of
     from ingest.importing.run import Import
     from runtime import log
 
     # The bar shows the progress already; a line for each message would add nothing.
     log.configure("import", "warning")
-    refused = 0
+    texts, refused = command_texts(language), 0
     for path in files:
         kind = kind_of(path)
         run = Import(settings, path, account, work=work)
@@ -48,8 +55,9 @@ def import_(
         ) as bar:
             count = asyncio.run(run.run(kind, bar.update))
         click.echo(
-            f"{path}: {count.accepted} accepted, {count.refused} refused, "
-            f"{count.skipped} done before"
+            texts.imported.format(
+                file=path, accepted=count.accepted, refused=count.refused, skipped=count.skipped
+            )
         )
         refused += count.refused
     if refused:

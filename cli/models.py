@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 from cli.context import (
+    language_option,
     load_running_settings,
     load_settings,
     print_note,
@@ -25,14 +26,13 @@ from cli.context import (
 from schemas.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from router.models.head import Figures, Head, Task
+    from router.models.head import Head, Task
     from router.training.dataset import LabelledLines
-    from router.training.evaluation import EvaluationReport
     from router.training.train import TrainingOptions
     from runtime.settings.structs import Settings
+    from workers.console.texts import Texts
 
 _TASKS = click.Choice(["department", "intent", "sentiment"])
-_SHOWN_CONFUSIONS = 5
 _DATA = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 
@@ -73,9 +73,15 @@ class Helps(TypedDict):
     "(50 ms each; needs 'santral[second]').",
 )
 @rules_option("The folder of rules to learn by, instead of the rules of the settings.")
+@language_option
 @click.pass_context
 def train(
-    ctx: click.Context, data: Path | None, task: "Task", out: Path, **helps: Unpack[Helps]
+    ctx: click.Context,
+    data: Path | None,
+    task: "Task",
+    out: Path,
+    language: str,
+    **helps: Unpack[Helps],
 ) -> None:
     """Learn a model from DATA: JSON lines of `text` and `label` (- for standard input).
 
@@ -87,15 +93,20 @@ def train(
     corrections = helps["corrections"]
     _check_sources(data, task, corrections=corrections)
     settings = load_running_settings(ctx, "the store") if corrections else load_settings(ctx)
+    from cli.offline.model_descriptions import describe_helps
+    from cli.sentences import command_texts
     from router.policy_settings import load_pack, with_overrides
     from router.training.dataset import read_labelled, read_unlabelled
     from router.training.embedding_stage import SECOND_LOOK_SHARE
     from router.training.train import TrainingOptions
 
+    texts = command_texts(language)
     corrected = _read_corrections(settings) if corrections else ()
     lines = read_labelled(chain(_read_lines(data), corrected))
     print_note(
-        f"{len(lines.texts)} lines with {len(set(lines.labels))} labels, {lines.unlabelled} without"
+        texts.lines_read.format(
+            lines=len(lines.texts), labels=len(set(lines.labels)), unlabelled=lines.unlabelled
+        )
     )
     unlabelled = helps["unlabelled"]
     options = TrainingOptions(
@@ -103,11 +114,14 @@ def train(
         unlabelled=read_unlabelled(_read_lines(unlabelled)) if unlabelled else None,
         second_look_share=SECOND_LOOK_SHARE if helps["second_look"] else 0.0,
     )
-    head = _train_and_save(lines, task, options, out)
-    _print_helps(head, options)
-    print_note(f"written to {out} ({out.stat().st_size / 1e6:.1f} MB)")
+    head = _train_and_save(lines, options, task, out, texts)
+    for line in describe_helps(head, options, texts):
+        print_note(line)
+    size = texts.number(out.stat().st_size / 1e6, 1)
+    print_note(texts.model_written.format(file=out, size=size))
     if task == "department":
-        print_note(f'try it: santral decide --model {out}; use it: [router] models = ["{out}"]')
+        print_note(texts.model_trial.format(file=out))
+        print_note(texts.model_use.format(file=out))
     print_record(head)
 
 
@@ -126,39 +140,27 @@ def _read_corrections(settings: "Settings") -> Iterable[bytes]:
 
 
 def _train_and_save(
-    lines: "LabelledLines", task: "Task", options: "TrainingOptions", out: Path
+    lines: "LabelledLines", options: "TrainingOptions", task: "Task", out: Path, texts: "Texts"
 ) -> "Head":
     """Train a model, write its file, print its figures and return its head."""
+    from cli.offline.model_descriptions import describe_figures
     from router.models import model_file
     from router.training.train import train_model
 
     began = time.monotonic()
     with progress_bar() as update:
-        model = train_model(lines, task, datetime.now(UTC), options, update)
+        model = train_model(
+            lines,
+            task,
+            datetime.now(UTC),
+            options,
+            lambda step, done, steps: update(texts[step], done, steps),
+        )
     head = model_file.save(out, model)
-    print_note(f"cross-validated in {head.figures.folds} parts, {time.monotonic() - began:.0f} s:")
-    _print_figures(head.figures)
+    seconds = texts.number(time.monotonic() - began)
+    print_note(texts.cross_validated.format(parts=head.figures.folds, seconds=seconds))
+    print_note(describe_figures(head.figures, texts))
     return head
-
-
-def _print_helps(head: "Head", options: "TrainingOptions") -> None:
-    """Print the helps that the model uses beside the labels: rules, a teacher, a second look."""
-    if head.fired:
-        print_note(
-            f"a rule of {head.pack} that fires counts {head.fired:g} times as much as a word"
-        )
-    if options.unlabelled is not None and head.taught:
-        count = len(options.unlabelled.texts)
-        print_note(f"a teacher labelled {head.taught} of {count} lines without a label")
-    elif options.unlabelled is not None:
-        print_note("lines without a label did not improve the accuracy, so they are not used")
-    if options.second_look_share and head.second is None:
-        print_note("a second look did not improve the accuracy, so it is not used")
-    elif head.second is not None:
-        print_note(
-            f"texts below a confidence of {head.second.below:.2f} get a second look, which makes "
-            f"up {head.second.part:.0%} of the answer"
-        )
 
 
 @click.command()
@@ -171,12 +173,15 @@ def _print_helps(head: "Head", options: "TrainingOptions") -> None:
     required=True,
     help="The file of a model from `santral train`.",
 )
-def evaluate(data: Path, task: "Task", file: Path) -> None:
+@language_option
+def evaluate(data: Path, task: "Task", file: Path, language: str) -> None:
     """Judge a model on DATA that it has not seen: JSON lines of `text` and `label`.
 
     The report has the accuracy with its 95 % interval and the majority baseline, the figures of
     each label, the commonest confusions, the calibration, and the time of a message.
     """
+    from cli.offline.model_descriptions import describe_evaluation
+    from cli.sentences import command_texts
     from router.models import model_file
     from router.training import evaluation
     from router.training.dataset import read_labelled
@@ -185,38 +190,9 @@ def evaluate(data: Path, task: "Task", file: Path) -> None:
     if model.head.task != task:
         raise ConfigError([Problem(f"model {file}: its task is {model.head.task}, not {task}")])
     report = evaluation.evaluate(model, read_labelled(_read_lines(data)))
-    _print_report(report)
+    for line in describe_evaluation(report, command_texts(language)):
+        print_note(line)
     print_record(report)
-
-
-def _print_report(report: "EvaluationReport") -> None:
-    _print_figures(report.figures)
-    if report.outside:
-        print_note(
-            f"in scope {report.in_scope * 100:.1f} %, out of scope recognised "
-            f"{report.outside_recall * 100:.1f} %"
-        )
-    print_note(f"{report.microseconds:.0f} microseconds a message, {report.messages} messages")
-    width = max(len(figures.label) for figures in report.labels)
-    print_note(f"{'label':<{width}}  lines  precision  recall     F1")
-    for figures in report.labels:
-        print_note(
-            f"{figures.label:<{width}}  {figures.lines:>5}  {figures.precision * 100:>8.1f}  "
-            f"{figures.recall * 100:>6.1f}  {figures.f1 * 100:>5.1f}"
-        )
-    for confusion in report.mixed_up[:_SHOWN_CONFUSIONS]:
-        print_note(f"{confusion.truth} taken for {confusion.said}: {confusion.count}")
-    print_note("mean confidence -> right:")
-    for bin_ in report.reliability:
-        print_note(f"  {bin_.said * 100:5.1f} % -> {bin_.right * 100:5.1f} %  ({bin_.count})")
-
-
-def _print_figures(figures: "Figures") -> None:
-    print_note(
-        f"accuracy {figures.accuracy * 100:.1f} % ({figures.low * 100:.1f} to "
-        f"{figures.high * 100:.1f}), majority {figures.majority * 100:.1f} %, macro F1 "
-        f"{figures.macro_f1 * 100:.1f} %, calibration error {figures.ece * 100:.1f} %"
-    )
 
 
 def _read_lines(data: Path | None) -> Iterator[bytes]:

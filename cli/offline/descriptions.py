@@ -1,18 +1,25 @@
-"""Decisions and messages in the words of the pages, for `santral explain` and `santral follow`."""
+"""Decisions, messages and backtests in the words of the pages, for the commands that print them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from cli.sentences import command_texts
 from schemas.decision import Decision
 from schemas.http_api.bodies import MessageOut
 from schemas.routing.counterfactual import nearest_change
 from schemas.routing.departments import Department
 from workers.console.texts import Texts, department_titles
 
+if TYPE_CHECKING:
+    from router.backtest.report import BacktestReport
+
 _MAX_TEXT_CHARS = 100
+_SHOWN_MOVES = 10
+"""The commonest changes of department; the page and the JSON have all."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Wording:
 
 def wording_of(language: str, departments: Mapping[str, Department]) -> Wording:
     """Return the wording of a language, `tr` or `en`."""
-    return Wording(Texts(language), department_titles(departments, language))
+    return Wording(command_texts(language), department_titles(departments, language))
 
 
 def describe_decision(decision: Decision, wording: Wording) -> Iterator[str]:
@@ -82,6 +89,30 @@ def describe_answer(answer: MessageOut, wording: Wording) -> Iterator[str]:
             f"{_format_time(outcome.at)}  {texts[outcome.kind]}: "
             f"{wording.title(outcome.department)}{agent}{f' · {text}' if text else ''}"
         )
+
+
+def describe_backtest(report: "BacktestReport", wording: Wording) -> Iterator[str]:
+    """Yield the lines of a backtest, which sum up its report."""
+    texts = wording.texts
+    changed = texts.backtest_count.format(count=report.changed)
+    yield f"{texts.messages}: {report.messages}"
+    yield f"{texts.backtest_changed}: {changed} ({texts.percent(report.changed_share, 1)})"
+    yield f"{texts.backtest_other_department}: {report.department_changed}"
+    yield f"{texts.backtest_triage}: {report.triage_before} → {report.triage_after}"
+    yield f"{texts.priority} ({texts.backtest_raised}): ▲ {report.raised} ▼ {report.lowered}"
+    for move in report.moves[:_SHOWN_MOVES]:
+        yield f"  {wording.title(move.before)} → {wording.title(move.after)}: {move.count}"
+    if report.judged is not None:
+        judged = report.judged
+        interval = texts.backtest_interval.format(
+            low=texts.percent(judged.after_low, 1),
+            high=texts.percent(judged.after_high, 1),
+            count=judged.messages,
+        )
+        shares = f"{texts.percent(judged.before, 1)} → {texts.percent(judged.after, 1)}"
+        yield f"{texts.backtest_right}: {shares} ({interval})"
+    before, after = report.microseconds_before, report.microseconds_after
+    yield f"{texts.backtest_time}: {texts.number(before)} → {texts.number(after)} µs"
 
 
 def _reasons(decision: Decision, texts: Texts) -> Iterator[str]:

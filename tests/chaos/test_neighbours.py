@@ -139,7 +139,9 @@ async def harmed() -> AsyncIterator[HarmReport]:
             print(f"exit codes {codes}")  # noqa: T201 - as above
 
 
-async def test_every_gauge_moves_soon_after_two_of_three_brokers_are_back(report: HarmReport) -> None:
+async def test_every_gauge_moves_soon_after_two_of_three_brokers_are_back(
+    report: HarmReport,
+) -> None:
     assert {k: s for k, s in report.flow["brokers"].items() if s > MAX_FLOW_S} == {}
 
 

@@ -37,8 +37,9 @@ def rules(record_traffic: RecordTraffic, tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "rules" / "own.toml").write_text(RULES)
 
 
-def _run(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["backtest", "--rules", "rules", *arguments])
+def _run(*arguments: str, language: str = "en") -> Result:
+    command = ["backtest", "--rules", "rules", "--lang", language, *arguments]
+    return CliRunner().invoke(main, command)
 
 
 @pytest.mark.usefixtures("rules")
@@ -49,7 +50,7 @@ def test_the_command_prints_the_report_and_writes_the_page(tmp_path: Path) -> No
     assert report["messages"] == 6
     assert report["as_recorded"] == 6
     assert report["judged"]["messages"] == 2
-    assert "would change" in result.stderr
+    assert "The report is written to report.html." in result.stderr
     assert "teleferik" in (tmp_path / "report.html").read_text()
 
 
@@ -57,9 +58,34 @@ def test_the_command_prints_the_report_and_writes_the_page(tmp_path: Path) -> No
 def test_a_broken_limit_gives_the_exit_code_1() -> None:
     result = _run("--max-change", "10")
     assert result.exit_code == 1
-    assert "too much" in result.stderr
+    assert "would change; at most 10.0% may." in result.stderr
     assert _run("--min-accuracy", "100").exit_code == 1
     assert _run("--max-change", "100", "--min-accuracy", "50").exit_code == 0
+
+
+@pytest.mark.usefixtures("rules")
+@pytest.mark.parametrize(
+    ("language", "lines", "failure"),
+    [
+        (
+            "tr",
+            ["Değişen: 2 ileti (%33,3)", "  Ön Değerlendirme → Satış: 2"],
+            "Değişecek iletilerin oranı %33,3; en çok %10,0 olabilir.",
+        ),
+        (
+            "en",
+            ["Changed: 2 messages (33.3%)", "  Triage → Sales: 2"],
+            "33.3% of the messages would change; at most 10.0% may.",
+        ),
+    ],
+)
+def test_the_summary_has_one_language_and_the_titles_of_the_departments(
+    language: str, lines: list[str], failure: str
+) -> None:
+    result = _run("--max-change", "10", language=language)
+    summary = result.stderr.splitlines()
+    assert [line for line in summary if line in lines] == lines
+    assert summary[-1] == failure
 
 
 @pytest.mark.usefixtures("rules")

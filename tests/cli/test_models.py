@@ -27,7 +27,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _run(*arguments: str, stdin: str = "") -> Result:
-    return CliRunner().invoke(main, list(arguments), input=stdin)
+    environ = {"LC_ALL": "C.UTF-8"}
+    return CliRunner().invoke(main, list(arguments), input=stdin, env=environ)
 
 
 @pytest.mark.usefixtures("home")
@@ -43,6 +44,18 @@ def test_train_prints_the_head_and_evaluate_the_report() -> None:
     other_task = _run("evaluate", "data.jsonl", "--task", "intent", "--model", "out/m.model")
     assert other_task.exit_code == 2
     assert "its task is department" in other_task.stderr
+
+
+@pytest.mark.usefixtures("home")
+def test_train_and_evaluate_print_their_sentences_in_turkish() -> None:
+    trained = _run(*TRAIN, "--lang", "tr")
+    assert "Model out/m.model dosyasına yazıldı" in trained.stderr
+    assert "çoğunluk sınıfı %" in trained.stderr
+    command = ["evaluate", "data.jsonl", "--task", "department", "--model", "out/m.model"]
+    judged = _run(*command, "--lang", "tr")
+    assert "ileti başına" in judged.stderr
+    assert "Etiket" in judged.stderr
+    assert json.loads(judged.stdout)["accuracy"] > 0.95
 
 
 @pytest.mark.usefixtures("home")

@@ -1,4 +1,4 @@
-"""The texts of the pages in one language, with its way to write numbers.
+"""The texts of the pages and the commands in one language, with its way to write numbers.
 
 Templates look a sentence up by its key, and an unknown key is an error. vocabulary.py has the names
 of the values in records.
@@ -15,7 +15,10 @@ from workers.console.sentences import SENTENCES
 LANGUAGES = ("tr", "en")
 _DATE = re.compile(r"(?:-|(\d{4}))-(\d\d)-(\d\d)")
 
-_ALL_SENTENCES = {**SENTENCES, **BACKTEST_SENTENCES}
+Sentences = Mapping[str, tuple[str, str]]
+"""Sentences by their key, each in Turkish and in English."""
+
+PAGE_SENTENCES: Sentences = {**SENTENCES, **BACKTEST_SENTENCES}
 
 _ALMOST_NONE = 0.05
 """Fewer usual customers than this are written as almost none."""
@@ -24,19 +27,20 @@ _ALMOST_NONE = 0.05
 class Texts:
     """The texts of one language: `t.flow`, or `t["flow"]` for a key that is a record's value."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, sentences: Sentences = PAGE_SENTENCES) -> None:
         self.language = language if language in LANGUAGES else "en"
         self._column = LANGUAGES.index(self.language)
+        self._sentences = sentences
 
     def __getattr__(self, key: str) -> str:
         try:
-            return _ALL_SENTENCES[key][self._column]
+            return self._sentences[key][self._column]
         except KeyError:
             raise AttributeError(key) from None
 
     def __getitem__(self, key: str) -> str:
         """Return the text, or the key itself if the record has a value of its own."""
-        return _ALL_SENTENCES[key][self._column] if key in _ALL_SENTENCES else key
+        return self._sentences[key][self._column] if key in self._sentences else key
 
     def percent(self, share: float, digits: int = 0) -> str:
         """Return a share from 0 to 1 as a percentage, `%35` in Turkish."""

@@ -158,14 +158,16 @@ def test_a_file_that_is_not_a_mailbox_is_named(tmp_path: Path) -> None:
 def test_history_is_stored_decided_and_opens_no_work(road: LocalProfile, tmp_path: Path) -> None:
     ids = [uuid.uuid4().hex for _ in range(3)]
     box = _mbox(tmp_path / "eski.mbox", *ids)
-    first = road.cli("import", str(box), "--account", "destek")
+    first = road.cli("import", "--lang", "en", str(box), "--account", "destek")
     assert first.returncode == 0, first.stderr
     assert first.stdout.splitlines() == [f"{box}: 3 accepted, 0 refused, 0 done before"]
     assert "message.accepted" not in first.stderr
-    again = road.cli("import", str(box), "--account", "destek")
+    again = road.cli("import", "--lang", "en", str(box), "--account", "destek")
     assert "0 accepted, 0 refused, 3 done before" in again.stdout
     box.unlink()
-    third = road.cli("import", str(_mbox(box, uuid.uuid4().hex)), "--account", "destek")
+    third = road.cli(
+        "import", "--lang", "en", str(_mbox(box, uuid.uuid4().hex)), "--account", "destek"
+    )
     assert "1 accepted, 0 refused, 0 done before" in third.stdout, "another file of the same name"
     typo = road.cli("import", str(box), "--account", "destke")
     assert typo.returncode == 2
@@ -178,9 +180,9 @@ def test_history_is_stored_decided_and_opens_no_work(road: LocalProfile, tmp_pat
         "sent_at": "2025-01-02T10:00:00Z",
     }
     rows.write_text(json.dumps(good) + '\n{"text": "kime?"}\n')
-    mixed = road.cli("import", str(rows))
+    mixed = road.cli("import", "--lang", "tr", str(rows))
     assert mixed.returncode == 1
-    assert "1 accepted, 1 refused" in mixed.stdout
+    assert "1 kabul edildi, 1 reddedildi" in mixed.stdout
     conversation = conversation_id("default", "mail", f"<{ids[0]}@x>")
 
     history = road.message(
