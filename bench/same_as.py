@@ -6,7 +6,6 @@ sentences of the reasons may differ. The exit code is 1 when something else does
 """
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -18,9 +17,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from bench.checkouts import HERE, checkout_environment, santral_command
+
 SEED = 20261127
 MESSAGES = 1000
-HERE = Path(__file__).parents[1]
 
 _WORDING = {"text_tr", "text_en"}
 _MADE_AT = re.compile(rb'"made_at":"[^"]*"')
@@ -87,11 +87,11 @@ def _written_files(other: Path, folder: Path) -> bool:
     script = other / _WRITER if (other / _WRITER).is_file() else HERE / _WRITER
     # -P, because a script's folder has packages of our names, such as bench/incidents.
     write = [sys.executable, "-P", str(script), "write", str(target)]
-    subprocess.run(write, cwd=folder, env=_environment(other, folder), check=True)
+    subprocess.run(write, cwd=folder, env=checkout_environment(other, folder / "var"), check=True)
     reading = subprocess.run(
         [sys.executable, "-P", str(HERE / _WRITER), "read", str(target)],
         cwd=folder,
-        env=_environment(HERE, folder),
+        env=checkout_environment(HERE, folder / "var"),
         capture_output=True,
         text=True,
     )
@@ -101,24 +101,16 @@ def _written_files(other: Path, folder: Path) -> bool:
 
 def _santral(checkout: Path, folder: Path, *arguments: str) -> str:
     """Return what a command of a checkout prints."""
-    project = tomllib.loads((checkout / "pyproject.toml").read_text(encoding="utf-8"))
-    module, _, function = project["project"]["scripts"]["santral"].partition(":")
-    program = f"import sys; from {module} import {function}; {function}()"
     result = subprocess.run(
-        [sys.executable, "-P", "-c", program, *arguments],
+        santral_command(checkout, *arguments),
         cwd=folder,
-        env=_environment(checkout, folder),
+        env=checkout_environment(checkout, folder / "var"),
         capture_output=True,
         text=True,
     )
     if result.returncode:
         raise SystemExit(f"{checkout}: santral {arguments[0]}: {result.stderr.strip()}")
     return result.stdout
-
-
-def _environment(checkout: Path, folder: Path) -> dict[str, str]:
-    settings = {key: value for key, value in os.environ.items() if not key.startswith("SANTRAL_")}
-    return settings | {"PYTHONPATH": str(checkout), "SANTRAL_HOME": str(folder / "var")}
 
 
 def _without_wording(value: Any) -> Any:

@@ -1,18 +1,15 @@
-"""The messages, the policy and the percentile that the measurements share."""
+"""The messages and the percentile that the measurements share."""
 
 from datetime import UTC, datetime
 
 import msgspec
 from confluent_kafka import Producer
 
-from router.decision.policy import Policy
-from router.text import pack_files
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.settings.structs import Settings
 from schemas import topics
 from schemas.base import conversation_id, message_id
 from schemas.message import Handle, Message, Party
-from schemas.routing.departments import DEFAULT
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEXTS = (
@@ -22,15 +19,6 @@ TEXTS = (
     "selam, geçen gün konuşmuştuk, sonuç ne oldu acaba, bekliyorum",
     "I was charged twice this month for the same order, please check and refund the second one.",
 )
-
-
-def policy() -> Policy:
-    """The default rules."""
-    return Policy(
-        pack=pack_files.read_pack(pack_files.PACKS / "default"),
-        threshold=0.5,
-        departments=dict(DEFAULT),
-    )
 
 
 def message(number: int, conversations: int) -> Message:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from bench.support import TEXTS, message, policy
+from bench.policy import policy
+from bench.support import TEXTS, message
 from router.decision.analysis import analyse
 from router.decision.decide import decide_message
 from router.decision.policy import Policy

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-from bench.support import NOW, message, policy
+from bench.policy import policy
+from bench.support import NOW, message
 from router.decision.decide import decide_message
 from runtime import store
 from schemas import envelope, topics

@@ -7,7 +7,8 @@ import msgspec
 import psutil
 from confluent_kafka import Consumer, Producer
 
-from bench.support import fill, policy
+from bench.policy import policy
+from bench.support import fill
 from router.run import Router
 from runtime.archive.folder_archive import FolderArchive
 from runtime.bus.client_settings import rdkafka_settings
