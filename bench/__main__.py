@@ -1,23 +1,28 @@
 """`python -m bench [NAME …]`: run measurements and print one line of JSON for each.
 
 Machines are shared and noisy. Each figure therefore comes with a baseline of the same run, and only
-their ratio counts. docs/performance.md has the figures.
+their ratio counts. A comparison runs several programs by turns; before its JSON it prints the builds
+that it ran on, each round, and the medians of the ratios. docs/performance.md has the figures.
 """
 
 import json
 import sys
 import time
+from collections.abc import Callable, Mapping
 
 from bench.doors import door, floods, hooks, mail, sockets, strangers
-from bench.stages import decide, latency, lines, local, million, recorder, router
+from bench.options import Options, parse_arguments
+from bench.stages import backlog, decide, latency, lines, local, million, recorder, router
 
-MEASUREMENTS = {
-    "decide": decide.run,
+COMPARISONS: dict[str, Callable[[Options], Mapping[str, object]]] = {
     "router": router.run,
     "latency": latency.run,
+}
+MEASUREMENTS: dict[str, Callable[[], Mapping[str, object]]] = {
+    "decide": decide.run,
     "door": door.run,
     "recorder": recorder.run,
-    "backlog": router.backlog,
+    "backlog": backlog.run,
     "million": million.run,
     "up": local.run,
     "mail": mail.run,
@@ -31,16 +36,12 @@ MEASUREMENTS = {
 
 def main() -> None:
     """Run the measurements that the arguments name, or all of them."""
-    names = sys.argv[1:] or list(MEASUREMENTS)
-    unknown = set(names) - set(MEASUREMENTS)
-    if unknown:
-        raise SystemExit(
-            f"unknown measurement: {', '.join(unknown)}. Choose from {', '.join(MEASUREMENTS)}"
-        )
+    names, options = parse_arguments(sys.argv[1:], (*COMPARISONS, *MEASUREMENTS))
     for name in names:
         began = time.monotonic()
         print(f"measuring {name} …", file=sys.stderr, flush=True)
-        result = MEASUREMENTS[name]()
+        comparison = COMPARISONS.get(name)
+        result = MEASUREMENTS[name]() if comparison is None else comparison(options)
         print(
             json.dumps({"bench": name, **result, "took_s": round(time.monotonic() - began)}),
             flush=True,

@@ -1,144 +1,50 @@
-"""The router (rules, state, decisions, transactions) against a bare consume-produce loop."""
+"""The router beside a bare loop, a plain loop with the same decision, and another commit's router.
 
-import os
-import time
+The bare loop copies messages. The plain loop decides them in transactions, without a conversation's
+state and without headers, and writes one item a message where the router writes three records.
+"""
 
-import msgspec
-import psutil
-from confluent_kafka import Consumer, Producer
+import sys
 
-from bench.policy import policy
-from bench.support import fill
-from router.run import Router
-from runtime.archive.folder_archive import FolderArchive
-from runtime.bus.client_settings import rdkafka_settings
-from runtime.clock import SystemClock
-from runtime.health.checks import Health
-from runtime.settings.structs import Settings
-from schemas import topics
-from schemas.message import Message
-from tests.support.servers.broker import start_broker
+from bench.comparison.builds import describe_builds
+from bench.comparison.figures import BROKER, MAIN, PROCESS, RATE, TOTAL
+from bench.comparison.programs import (
+    Program,
+    measure_backlog,
+    router_programs,
+    router_references,
+)
+from bench.comparison.rounds import run_rounds
+from bench.comparison.tables import format_report
+from bench.comparison.warm_broker import warm_broker
+from bench.options import Options
+from bench.peers.task import GROUP
 
-COUNT = int(os.environ.get("BENCH_MESSAGES", "100000"))
+MESSAGES = 60_000
+BARE, PLAIN = "bare loop", "plain loop"
+_COLUMNS = (RATE, MAIN, PROCESS, BROKER, TOTAL)
 
 
-def consume_and_produce(settings: Settings, count: int) -> float:
-    """Decode and encode each message with nothing in between; return messages a second."""
-    consumer = Consumer(
-        rdkafka_settings(
-            settings.kafka,
-            **{
-                "group.id": f"bare-{time.time_ns()}",
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-            },
+def run(options: Options) -> dict[str, object]:
+    """Measure them by turns; print each round, the medians and the ratios."""
+    messages = options.messages or MESSAGES
+    programs = {program.name: program for program in (*_loops(), *router_programs(options))}
+    with warm_broker() as broker:
+        print(describe_builds(broker.process()), flush=True)
+        rounds = run_rounds(
+            options.rounds,
+            tuple(programs),
+            lambda name: measure_backlog(programs[name], broker, messages),
         )
+    references = (PLAIN, *router_references(options))
+    print(format_report(rounds, _COLUMNS, references), flush=True)
+    return {"messages": messages, "rounds": rounds}
+
+
+def _loops() -> tuple[Program, Program]:
+    """Return both baselines, in this Python."""
+    python = (sys.executable, "-P", "-m")
+    return (
+        Program(BARE, (*python, "bench.peers.bare_loop"), GROUP),
+        Program(PLAIN, (*python, "bench.peers.plain_confluent"), GROUP),
     )
-    producer = Producer(
-        rdkafka_settings(
-            settings.kafka,
-            **{
-                "linger.ms": 2,
-                "enable.idempotence": True,
-                "queue.buffering.max.messages": 1_000_000,
-            },
-        )
-    )
-    consumer.subscribe([topics.MESSAGES.name])
-    decoder, encoder = msgspec.json.Decoder(Message), msgspec.json.Encoder()
-    done, began = 0, 0.0
-    while done < count:
-        records = consumer.consume(2000, 0.05)
-        if records and not began:
-            began = time.perf_counter()
-        for record in records:
-            if record.error() is None:
-                decoded = decoder.decode(record.value())
-                producer.produce(topics.REPLIES.name, encoder.encode(decoded), record.key())
-                done += 1
-        producer.flush()
-        if records:
-            consumer.commit(asynchronous=False)
-    seconds = time.perf_counter() - began
-    consumer.close()
-    return count / seconds
-
-
-def route_waiting(settings: Settings, count: int) -> tuple[float, Router]:
-    """Route the waiting messages; return the messages a second, and the router, still running."""
-    router = Router(
-        settings, policy(), SystemClock(), FolderArchive(settings.archive_path), Health("bench")
-    )
-    router.start()
-    done, began = 0, 0.0
-    while done < count:
-        if not began and router.loop and router.loop.membership.numbers():
-            began = time.perf_counter()
-        done += router.turn()
-    seconds = time.perf_counter() - began
-    return done / seconds, router
-
-
-def run() -> dict[str, float]:
-    """Measure both on the same messages."""
-    with start_broker() as settings:
-        fill(settings, COUNT, COUNT // 5)
-        before = consume_and_produce(settings, COUNT)
-        ours, router = route_waiting(settings, COUNT)
-        router.stop()
-        after = consume_and_produce(settings, COUNT)
-    baseline = (before + after) / 2
-    return {
-        "messages": COUNT,
-        "bare_per_s": round(baseline),
-        "router_per_s": round(ours),
-        "ratio": round(ours / baseline, 3),
-    }
-
-
-def _route_backlog(
-    settings: Settings, router: Router, count: int, conversations: int, first: int
-) -> float:
-    """Let messages wait for a paused router, then route them; return the messages a second."""
-    # Without the pause the client fetches while the backlog grows: a small one would be half done.
-    assert router.loop is not None
-    consumer = router.loop.membership.consumer
-    partitions = consumer.assignment()
-    consumer.pause(partitions)
-    fill(settings, count, conversations, first)
-    began, done = time.perf_counter(), 0
-    consumer.resume(partitions)
-    while done < count:
-        done += router.turn()
-    return count / (time.perf_counter() - began)
-
-
-def _memory_mb() -> float:
-    resident_bytes: int = psutil.Process().memory_info().rss
-    return resident_bytes / 1e6
-
-
-def backlog() -> dict[str, float]:
-    """Measure the throughput with a backlog of a million against one of ten thousand."""
-    large = int(os.environ.get("BENCH_BACKLOG", "1000000"))
-    small, conversations = 10_000, 50_000
-    with start_broker() as settings:
-        fill(settings, small * 10, conversations)
-        _, router = route_waiting(settings, small * 10)
-        rates = [
-            _route_backlog(settings, router, small, conversations, number * 10_000_000)
-            for number in (1, 2, 3)
-        ]
-        memory_before = _memory_mb()
-        rate = _route_backlog(settings, router, large, conversations, 100_000_000)
-        memory_after = _memory_mb()
-        router.stop()
-    typical = sorted(rates)[1]
-    return {
-        "backlog": large,
-        "small_per_s": round(typical),
-        "large_per_s": round(rate),
-        "ratio": round(rate / typical, 3),
-        "memory_before_mb": round(memory_before),
-        "memory_after_mb": round(memory_after),
-    }

@@ -35,12 +35,14 @@ _CALL_S = 30.0
 class SharedBroker:
     """One broker for the tests of a process, which get it one after the other.
 
-    Each gets its topics empty, no consumer group, and a folder of its own.
+    Each gets its topics empty, no consumer group, and a folder of its own. `partitions` is the
+    number of partitions of the topics by conversation.
     """
 
     _processes: ClassVar[dict[str, subprocess.Popen[bytes]]] = {}
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: int = KafkaSettings().partitions) -> None:
+        self._partitions = partitions
         self._home = Path(tempfile.mkdtemp(prefix="broker-"))
         self._node: Broker | None = None
         self._count = 0
@@ -53,7 +55,7 @@ class SharedBroker:
             self._end()
             self._start()
         assert self._node is not None
-        kafka = KafkaSettings(bootstrap=self._node.bootstrap)
+        kafka = KafkaSettings(bootstrap=self._node.bootstrap, partitions=self._partitions)
         _, problems = create_topics(kafka, topics.all_topics(tuple(DEFAULT)))
         assert not problems
         admin = AdminClient(rdkafka_settings(kafka))
