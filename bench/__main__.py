@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping
 
 from bench.doors import door, floods, hooks, mail, sockets, strangers
 from bench.options import Options, parse_arguments
+from bench.peers import compare as peers
 from bench.stages import backlog, decide, latency, lines, local, million, recorder, router
 
 COMPARISONS: dict[str, Callable[[Options], Mapping[str, object]]] = {
     "router": router.run,
     "latency": latency.run,
+    "peers": peers.run,
 }
 MEASUREMENTS: dict[str, Callable[[], Mapping[str, object]]] = {
     "decide": decide.run,
