@@ -31,7 +31,7 @@ async def decode(batch: KafkaMessage) -> list[bytes]:
     return [record.value for record in batch.raw_message]
 
 
-@broker.subscriber(
+@broker.subscriber(  # type: ignore[untyped-decorator]  # FastStream is not installed here
     SOURCE,
     batch=True,
     max_records=BATCH,
