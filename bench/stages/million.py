@@ -26,21 +26,21 @@ from workers.run import MIGRATIONS
 
 COUNT = int(os.environ.get("BENCH_MESSAGES", "1000000"))
 ROUTERS = int(os.environ.get("BENCH_ROUTERS", "1"))
-LOOK_S = 1.0
+PAUSE_S = 1.0
 LIMIT_S = 3600.0
 _CALL_S = 10.0
 
 
 @dataclass
 class _Usage:
-    """The CPU time of one process and its children, and the most memory that they had at once."""
+    """The CPU time of one process and its children, and their peak memory."""
 
     process: psutil.Process
     seconds: dict[int, float] = field(default_factory=dict)
     peak_bytes: int = 0
 
-    def look(self) -> None:
-        """Read the present figures; those of an ended child stay as they were last."""
+    def update(self) -> None:
+        """Read the present figures; the last ones of an ended child stay."""
         resident = 0
         for process in (self.process, *self.process.children(recursive=True)):
             try:
@@ -52,7 +52,7 @@ class _Usage:
         self.peak_bytes = max(self.peak_bytes, resident)
 
     def total_s(self) -> float:
-        """Return the CPU seconds until the last look."""
+        """Return the CPU seconds until the last update."""
         return sum(self.seconds.values())
 
 
@@ -71,7 +71,7 @@ def run() -> dict[str, float]:
         }
         usages = {name: _Usage(process) for name, process in servers.items()}
         for usage in usages.values():
-            usage.look()
+            usage.update()
         before = {name: usage.total_s() for name, usage in usages.items()}
         stages = stack.enter_context(_stages(settings, postgres.url))
         usages |= {name: _Usage(psutil.Process(stage.pid)) for name, stage in stages.items()}
@@ -133,15 +133,15 @@ def _wait(kafka: KafkaSettings, url: str, usages: Iterable[_Usage]) -> tuple[flo
     started = time.monotonic()
     began = routed = recorded = 0.0
     while not recorded:
-        time.sleep(LOOK_S)
+        time.sleep(PAUSE_S)
         now = time.monotonic()
         if now - started > LIMIT_S:
             raise TimeoutError(f"not every message is in the store after {LIMIT_S:.0f} s")
         for usage in usages:
-            usage.look()
+            usage.update()
         decided = _count_decisions(consumer)
         if decided and not began:
-            began = now - LOOK_S
+            began = now - PAUSE_S
         if decided >= COUNT and not routed:
             routed = now
         if routed:

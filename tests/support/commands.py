@@ -1,6 +1,7 @@
 """Commands of `santral`, each in a process of its own."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from runtime.settings.structs import Settings
 from tests.support.paths import ROOT
 
-_IMPORT = "import time:"
+_IMPORT = re.compile(r"^import time:")
 """The beginning of a line that Python writes for each module with `-X importtime`."""
 
 
@@ -24,8 +25,8 @@ def run_noting_imports(
     command = [sys.executable, "-X", "importtime", "-m", "cli.main", *words]
     result = _run(command, here, environ)
     lines = result.stderr.splitlines()
-    modules = {line.rpartition("|")[2].strip() for line in lines if line.startswith(_IMPORT)}
-    result.stderr = "\n".join(line for line in lines if not line.startswith(_IMPORT))
+    modules = {line.rpartition("|")[2].strip() for line in lines if _IMPORT.match(line)}
+    result.stderr = "\n".join(line for line in lines if not _IMPORT.match(line))
     return result, {module.partition(".")[0] for module in modules}
 
 
