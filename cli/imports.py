@@ -37,7 +37,7 @@ def import_(
     messages that are answered, and let unanswered ones come through their own channel.
     """
     settings = load_running_settings(ctx, "Kafka")
-    from cli.sentences import command_texts
+    from cli.offline.sentences import command_texts
     from ingest.importing.entries import kind_of
     from ingest.importing.run import Import
     from runtime import log

@@ -94,7 +94,7 @@ def train(
     _check_sources(data, task, corrections=corrections)
     settings = load_running_settings(ctx, "the store") if corrections else load_settings(ctx)
     from cli.offline.model_descriptions import describe_helps
-    from cli.sentences import command_texts
+    from cli.offline.sentences import command_texts
     from router.policy_settings import load_pack, with_overrides
     from router.training.dataset import read_labelled, read_unlabelled
     from router.training.embedding_stage import SECOND_LOOK_SHARE
@@ -181,7 +181,7 @@ def evaluate(data: Path, task: "Task", file: Path, language: str) -> None:
     each label, the commonest confusions, the calibration, and the time of a message.
     """
     from cli.offline.model_descriptions import describe_evaluation
-    from cli.sentences import command_texts
+    from cli.offline.sentences import command_texts
     from router.models import model_file
     from router.training import evaluation
     from router.training.dataset import read_labelled

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cli.sentences import command_texts
+from cli.offline.sentences import command_texts
 from schemas.decision import Decision
 from schemas.http_api.bodies import MessageOut
 from schemas.routing.counterfactual import nearest_change

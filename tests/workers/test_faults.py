@@ -95,6 +95,18 @@ async def _published(settings: Settings, topic: str, kind: type[R], count: int) 
     return await until(f"{count} records of {topic}", read, 60)
 
 
+def _answer(acknowledgement: Reply, item: WorkItem) -> Reply:
+    """Return a person's answer to an item, by the account of an acknowledgement."""
+    return msgspec.structs.replace(
+        acknowledgement,
+        id="answer",
+        kind="answer",
+        message=item.message.id,
+        conversation="c",
+        reply_to=item.message.reply_to,
+    )
+
+
 async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
     kafka: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,14 +140,7 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
         assert {reply.message for reply in replies} == {
             i.message.id for i in items if i is not poisoned
         }
-        answer = msgspec.structs.replace(
-            replies[0],
-            id="answer",
-            kind="answer",
-            message=poisoned.message.id,
-            conversation="c",
-            reply_to=poisoned.message.reply_to,
-        )
+        answer = _answer(replies[0], poisoned)
         await publisher.publish(topics.REPLIES, answer, source="test")
         outcomes = await _published(settings, topics.OUTCOMES.name, Outcome, 5)
         failed = [o for o in outcomes if o.kind == "undeliverable"]

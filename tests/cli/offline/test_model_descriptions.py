@@ -3,7 +3,7 @@
 import pytest
 
 from cli.offline.model_descriptions import describe_evaluation
-from cli.sentences import command_texts
+from cli.offline.sentences import command_texts
 from router.models.head import Figures
 from router.training.evaluation import Confusion, EvaluationReport, LabelFigures
 

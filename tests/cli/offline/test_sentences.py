@@ -6,7 +6,7 @@ import click
 import pytest
 
 from cli.main import main
-from cli.sentences import COMMAND_SENTENCES, command_texts
+from cli.offline.sentences import COMMAND_SENTENCES, command_texts
 from workers.console.texts import PAGE_SENTENCES
 
 SPEAKING = {"backtest", "evaluate", "explain", "follow", "import", "train"}
