@@ -12,9 +12,9 @@ from sqlalchemy import Engine
 
 from runtime import store
 from runtime.settings.structs import Settings
-from tests.support import tiers
 from tests.support.paths import JARS
 from tests.support.programs import require_program
+from tests.support.project import tiers
 from tests.support.servers.broker import SharedBroker, start_broker
 from tests.support.servers.dovecot import Dovecot
 from tests.support.servers.local_profile import PERSONAL_TOKEN, LocalProfile

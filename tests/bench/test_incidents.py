@@ -6,8 +6,8 @@ from bench.incidents.scores import list_mistakes, match_causes, score
 from bench.incidents.traffic import WARM_UP_DAYS, Cause, simulate
 from bench.incidents.watching import Observed
 from schemas.incident import Incident
-from tests.support.incidents import incident, observation
 from tests.support.messages import NOW
+from tests.support.router.incidents import incident, observation
 
 DAYS = WARM_UP_DAYS + 7
 BEGIN = NOW.timestamp()

@@ -13,8 +13,8 @@ from schemas.message import Handle, Party
 from schemas.outcome import Outcome, Reply
 from schemas.state.delivery import AnyState, ReplyDelivery
 from tests.support.cluster.mail_trail import Trail, log_lines, mail_trail
-from tests.support.decisions import decide_default
 from tests.support.messages import NOW, message
+from tests.support.router.decisions import decide_default
 
 SENDER = "c0x35@musteri.example"
 MAIL = message(

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import main
-from tests.support.backtest import RecordTraffic, record_traffic, traffic
 from tests.support.messages import NOW
+from tests.support.router.backtest import RecordTraffic, record_traffic, traffic
 
 __all__ = ["record_traffic"]
 pytestmark = pytest.mark.slow

@@ -10,8 +10,8 @@ from cli.offline.descriptions import Wording, describe_answer, describe_decision
 from schemas.http_api.bodies import MessageOut
 from schemas.outcome import Outcome
 from schemas.routing.departments import DEFAULT
-from tests.support.decisions import decide_default
 from tests.support.messages import NOW, message
+from tests.support.router.decisions import decide_default
 
 TURKISH, ENGLISH = wording_of("tr", DEFAULT), wording_of("en", DEFAULT)
 INVOICE = message("Faturam yanlış, fazla para aldınız")

@@ -15,10 +15,10 @@ from schemas import envelope, topics
 from schemas.dead_letter import DeadLetter, Origin
 from schemas.decision import Evidence, Reason
 from tests.support.commands import run_command
-from tests.support.decisions import decision_with
 from tests.support.messages import NOW, message
-from tests.support.personal_numbers import IBAN, IDENTITY
-from tests.support.transactions import write_transaction
+from tests.support.router.decisions import decision_with
+from tests.support.router.transactions import write_transaction
+from tests.support.workers.personal_numbers import IBAN, IDENTITY
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import write_rows
 from workers.run import MIGRATIONS

@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from tests.support.any_vendor import (
+from tests.support.servers.vendor import VendorRequest
+from tests.support.workers.any_vendor import (
     PLACES,
     Anything,
     anything,
@@ -18,7 +19,6 @@ from tests.support.any_vendor import (
     requests_of,
     with_piece,
 )
-from tests.support.servers.vendor import VendorRequest
 from workers.actions.outgoing_text import as_markdown, without_mentions
 from workers.actions.registry import ACTIONS
 

@@ -1,7 +1,7 @@
 """The contract of every action: strangers' words stay in their own fields of a request.
 
 A new action is tested here as soon as it has a row in the registry and a place in
-tests/support/any_vendor.py. A row without a place fails.
+tests/support/workers/any_vendor.py. A row without a place fails.
 """
 
 import json
@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from schemas.errors import Rejected
 from schemas.message import Handle, Party
 from schemas.outcome import Reply
-from tests.support.any_vendor import (
+from tests.support.servers.vendor import VendorRequest
+from tests.support.workers.any_vendor import (
     HOSTILE,
     PLACES,
     Anything,
@@ -26,7 +27,6 @@ from tests.support.any_vendor import (
     requests_of,
     with_piece,
 )
-from tests.support.servers.vendor import VendorRequest
 from workers.actions.outgoing_text import path_segment
 from workers.actions.registry import ACTIONS
 

@@ -27,10 +27,10 @@ from runtime.settings.structs import ParsersSettings, Settings
 from runtime.stage import probes
 from schemas import topics
 from schemas.message import Message
-from tests.support.archive_bucket import bucket_settings
-from tests.support.ingesting import ingesting
+from tests.support.ingest.archive_bucket import bucket_settings
+from tests.support.ingest.ingesting import ingesting
+from tests.support.ingest.poison import COMMAND
 from tests.support.json_body import JsonBody
-from tests.support.poison import COMMAND
 from tests.support.servers.broker import read_topic
 from tests.support.servers.dovecot import Dovecot
 from tests.support.servers.local_profile import LocalProfile

@@ -15,7 +15,7 @@ from schemas import topics
 from schemas.incident import Incident
 from tests.support.browser import LAYOUTS, browser, check_page, shot, signed_in_address
 from tests.support.json_body import JsonBody
-from tests.support.outage import OUTAGE, ordinary_pulses
+from tests.support.router.outage import OUTAGE, ordinary_pulses
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.waiting import wait
 

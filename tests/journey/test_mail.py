@@ -10,12 +10,12 @@ from hashlib import sha256
 import httpx2
 
 from schemas.base import conversation_id
-from tests.support.hostile_mail import FIXED, HOSTILE
 from tests.support.json_body import JsonBody
 from tests.support.servers.dovecot import Dovecot
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.servers.smtp import SmtpServer
 from tests.support.waiting import wait
+from tests.support.workers.hostile_mail import FIXED, HOSTILE
 
 
 def _new() -> str:

@@ -7,11 +7,11 @@ import uuid
 import httpx2
 
 from schemas.base import conversation_id
+from tests.support.ingest.vendor_calls import whatsapp_body, whatsapp_call
 from tests.support.json_body import JsonBody
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.servers.smtp import SmtpServer
 from tests.support.servers.vendor import Vendor
-from tests.support.vendor_calls import whatsapp_body, whatsapp_call
 from tests.support.waiting import wait
 
 

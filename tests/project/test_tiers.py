@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import tiers
 from tests.support.paths import ROOT
+from tests.support.project import tiers
 from tests.support.servers.broker import start_broker
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.servers.vendor import Vendor

@@ -29,8 +29,8 @@ from schemas.decision import WorkItem
 from schemas.routing.departments import DEFAULT
 from schemas.topics import queue_topics
 from tests.support.messages import NOW, message, policy
-from tests.support.poisoned_policy import POISON, poisoned_policy
-from tests.support.router_input import put_messages
+from tests.support.router.poisoned_policy import POISON, poisoned_policy
+from tests.support.router.router_input import put_messages
 from tests.support.waiting import wait
 
 

@@ -12,7 +12,7 @@ from runtime.settings.structs import Settings
 from schemas.errors import ConfigError
 from schemas.routing.departments import DEFAULT
 from tests.support.messages import NOW, message
-from tests.support.trained_models import FILLERS, department_model, train_departments
+from tests.support.router.trained_models import FILLERS, department_model, train_departments
 
 
 def _with_models(*paths: Path) -> Settings:

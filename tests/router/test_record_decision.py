@@ -31,7 +31,7 @@ from schemas.state.conversation import ConversationState, has_seen
 from schemas.topics import RECORD_LIMIT
 from tests.support.caught_bugs import count_caught_bugs
 from tests.support.messages import NOW, message, policy
-from tests.support.poisoned_policy import POISON, Component, poisoned_policy
+from tests.support.router.poisoned_policy import POISON, Component, poisoned_policy
 
 
 @pytest.fixture(autouse=True)

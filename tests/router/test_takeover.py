@@ -29,8 +29,8 @@ from schemas import topics
 from schemas.routing.departments import DEFAULT
 from tests.support.messages import policy
 from tests.support.paths import JARS
-from tests.support.router_input import put_messages
-from tests.support.routing import Items, RouterProcess, RouterTraffic, is_pending
+from tests.support.router.router_input import put_messages
+from tests.support.router.routing import Items, RouterProcess, RouterTraffic, is_pending
 from tests.support.servers.broker import start_broker
 from tests.support.waiting import wait
 

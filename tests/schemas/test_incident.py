@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from router.incidents.open_incidents import select_open
 from schemas.incident import Sign, apply_record, fold_records, likely_same_cause
-from tests.support.incidents import SIGNS, incident, verdict
 from tests.support.messages import NOW
+from tests.support.router.incidents import SIGNS, incident, verdict
 
 
 def _sign(term: str, share: float) -> Sign:

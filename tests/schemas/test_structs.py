@@ -24,7 +24,7 @@ from schemas.state.conversation import ConversationState
 from schemas.state.cursor import Cursor
 from tests.support.json_body import JsonBody
 from tests.support.messages import message, policy
-from tests.support.schema_compatibility import incompatible_changes
+from tests.support.project.schema_compatibility import incompatible_changes
 
 DATA = Path(__file__).parent.parent / "data"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

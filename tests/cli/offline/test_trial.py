@@ -7,8 +7,8 @@ import pytest
 from cli.offline.trial import Trial
 from ingest.registry import CHANNELS
 from runtime.settings.structs import Settings
+from tests.support.ingest.transcription import ASSEMBLYAI_NOTICE
 from tests.support.samples.registry import SAMPLES, SECRET_WORD
-from tests.support.transcription import ASSEMBLYAI_NOTICE
 
 
 @pytest.mark.parametrize("name", CHANNELS)

@@ -2,7 +2,7 @@
 
 import jwt
 
-from tests.support.polled import EC_KEY, parse_item, read_all
+from tests.support.ingest.polled import EC_KEY, parse_item, read_all
 from tests.support.samples.payloads import read_payload, with_fields, without_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor

@@ -17,11 +17,11 @@ from runtime.http.public_client import PublicClient
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
 from schemas.state.cursor import Cursor
+from tests.support.ingest.source_contexts import source_context
 from tests.support.json_body import JsonBody
 from tests.support.messages import MemoryCursors
 from tests.support.samples.payloads import read_payload, with_fields
 from tests.support.servers.vendor import Vendor
-from tests.support.source_contexts import source_context
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 NOW_US = int(NOW.timestamp() * 1_000_000)

@@ -1,6 +1,6 @@
 """Google Business: the reviews of each location, and their changes."""
 
-from tests.support.polled import OAUTH, parse_item, read_all
+from tests.support.ingest.polled import OAUTH, parse_item, read_all
 from tests.support.samples.payloads import read_payload, with_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor

@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.errors import Rejected
-from tests.support.polled import parse_item, read_all
+from tests.support.ingest.polled import parse_item, read_all
 from tests.support.samples.payloads import read_payload, with_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor

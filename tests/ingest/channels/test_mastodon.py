@@ -16,12 +16,12 @@ from ingest.channels.mastodon.account import Account
 from ingest.channels.mastodon.parser import html_to_text
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
+from tests.support.ingest.source_contexts import source_context
 from tests.support.json_body import JsonBody
 from tests.support.messages import MemoryCursors
 from tests.support.samples.payloads import read_payload, with_fields, without_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
-from tests.support.source_contexts import source_context
 
 NOW = SAMPLED_AT
 ACCOUNT = Account(url="https://sosyal.example", token="sir-mastodon")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ingest.channels.phone.account import Account
 from schemas.errors import CODES, Rejected
-from tests.support.phone_calls import TRANSCRIPT_NAMES, parse_call, read_transcript
+from tests.support.ingest.phone_calls import TRANSCRIPT_NAMES, parse_call, read_transcript
 
 
 def test_the_people_and_the_circumstances_of_a_call_are_in_its_message() -> None:

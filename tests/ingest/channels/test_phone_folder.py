@@ -10,8 +10,8 @@ from ingest.channels.phone import Phone
 from ingest.channels.phone.account import Account
 from ingest.source import Source, SourceContext
 from schemas.errors import Retry
+from tests.support.ingest.phone_calls import CALL_ACCEPTED_AT
 from tests.support.messages import MemoryCursors
-from tests.support.phone_calls import CALL_ACCEPTED_AT
 
 
 class _Over(Exception):

@@ -1,6 +1,6 @@
 """Şikayetvar: its pages of complaints."""
 
-from tests.support.polled import parse_item, read_all
+from tests.support.ingest.polled import parse_item, read_all
 from tests.support.samples.payloads import with_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor

@@ -11,9 +11,9 @@ from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.twilio import Account, Twilio
 from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
 from schemas.errors import Rejected
+from tests.support.ingest.vendor_calls import twilio_signature
 from tests.support.samples.payloads import read_form_payload
 from tests.support.samples.registry import WORDS
-from tests.support.vendor_calls import twilio_signature
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 URL = "https://kapi.example/v1/hooks/twilio/a?x=1"

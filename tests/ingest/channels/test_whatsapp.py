@@ -14,11 +14,11 @@ from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
 from runtime.http.public_client import PublicClient
 from schemas.base import message_id
 from schemas.errors import Rejected
+from tests.support.ingest.vendor_calls import whatsapp_call
 from tests.support.json_body import JsonBody
 from tests.support.samples.payloads import read_payload, with_fields, without_fields
 from tests.support.samples.registry import SAMPLES, WORDS
 from tests.support.servers.vendor import Vendor
-from tests.support.vendor_calls import whatsapp_call
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNT = Account(

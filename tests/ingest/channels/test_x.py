@@ -15,12 +15,12 @@ from ingest.channels.x.account import Account
 from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
 from schemas.errors import Rejected, Retry
 from schemas.state.cursor import Cursor
+from tests.support.ingest.source_contexts import source_context
 from tests.support.json_body import JsonBody
 from tests.support.messages import MemoryCursors
 from tests.support.samples.payloads import read_payload, with_fields, without_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES
 from tests.support.servers.vendor import Vendor
-from tests.support.source_contexts import source_context
 
 NOW = SAMPLED_AT
 ACCOUNT = Account(consumer_secret="sir-x", user_id="900")

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from ingest.registry import WEBHOOKS
 from runtime.http import server
-from tests.support.door import TOKENS, open_door, send_raw, serve_application
+from tests.support.ingest.door import TOKENS, open_door, send_raw, serve_application
 
 pytestmark = pytest.mark.slow  # each test starts processes or servers, or waits for a connection
 

@@ -16,9 +16,9 @@ import uvloop
 from ingest.registry import WEBHOOKS
 from runtime import metrics
 from runtime.settings.limits import MIB, LimitsSettings
-from tests.support.door import TOKENS, open_door, send_raw
+from tests.support.ingest.door import TOKENS, open_door, send_raw
+from tests.support.ingest.open_connections import OpenConnections, read_rest, read_status
 from tests.support.json_body import JsonBody
-from tests.support.open_connections import OpenConnections, read_rest, read_status
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow  # they wait for real limits of time

@@ -18,7 +18,7 @@ from runtime.settings.structs import MailDoorSettings, Settings
 from schemas import envelope, topics
 from schemas.errors import ConfigError
 from schemas.message import Message
-from tests.support.ingesting import ingesting
+from tests.support.ingest.ingesting import ingesting
 from tests.support.servers.broker import broker_process
 
 ACCOUNTS = {

@@ -16,7 +16,7 @@ from ingest.door import lmtp
 from runtime.http.guard import Guard
 from runtime.settings.limits import MIB, LimitsSettings
 from runtime.settings.structs import MailDoorSettings
-from tests.support.open_connections import OpenConnections, read_rest
+from tests.support.ingest.open_connections import OpenConnections, read_rest
 from tests.support.waiting import until
 
 COMMANDS = 20

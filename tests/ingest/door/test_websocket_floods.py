@@ -16,7 +16,7 @@ from ingest.channels import chat
 from ingest.door import websocket
 from runtime.http.guard import Guard, Stranger
 from runtime.settings.limits import LimitsSettings
-from tests.support.door import open_door
+from tests.support.ingest.door import open_door
 
 FRAMES = 20
 HELLO_TIME = timedelta(seconds=0.4)

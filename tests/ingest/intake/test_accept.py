@@ -23,7 +23,7 @@ from schemas.base import Record
 from schemas.errors import Retry, Unavailable
 from schemas.message import Message
 from schemas.topics import AnyTopic
-from tests.support.archive_bucket import bucket_settings
+from tests.support.ingest.archive_bucket import bucket_settings
 from tests.support.waiting import until
 
 MAIL = b"From: ada@ornek.example\r\nMessage-ID: <1@x>\r\n\r\nFaturam yanlis\r\n"

@@ -18,9 +18,9 @@ from schemas import topics
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Rejected
 from schemas.message import Message
-from tests.support.ingesting import ingesting
+from tests.support.ingest.ingesting import ingesting
+from tests.support.ingest.poison import COMMAND, Poison, PoisonAccount
 from tests.support.messages import NOW
-from tests.support.poison import COMMAND, Poison, PoisonAccount
 from tests.support.servers.broker import read_topic
 
 FAILS = ("loops", "eats", "raises", "recurses", "crashes", "surrogates")

@@ -21,9 +21,9 @@ from runtime.spool import DiskSpool
 from schemas import envelope, topics
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
-from tests.support.ingesting import ingesting
+from tests.support.ingest.ingesting import ingesting
+from tests.support.ingest.vendor_calls import whatsapp_body, whatsapp_message
 from tests.support.servers.vendor import Vendor
-from tests.support.vendor_calls import whatsapp_body, whatsapp_message
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 

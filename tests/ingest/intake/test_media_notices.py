@@ -14,13 +14,13 @@ from runtime.spool import DiskSpool
 from schemas import envelope, topics
 from schemas.dead_letter import DeadLetter
 from schemas.message import Message
-from tests.support.ingesting import ingesting
-from tests.support.servers.vendor import Vendor
-from tests.support.transcription import (
+from tests.support.ingest.ingesting import ingesting
+from tests.support.ingest.transcription import (
     ASSEMBLYAI_NOTICE,
     TRANSCRIPT,
     phone_account,
 )
+from tests.support.servers.vendor import Vendor
 
 Kind = TypeVar("Kind", Message, DeadLetter)
 

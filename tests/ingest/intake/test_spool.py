@@ -20,8 +20,8 @@ from runtime.spool import DiskSpool, WaitingDelivery
 from schemas import envelope, topics
 from schemas.errors import Retry, Unavailable
 from schemas.message import Message
-from tests.support.ingesting import ingesting
-from tests.support.poison import COMMAND
+from tests.support.ingest.ingesting import ingesting
+from tests.support.ingest.poison import COMMAND
 from tests.support.servers.broker import broker_process, read_topic
 from tests.support.waiting import wait
 

@@ -17,8 +17,8 @@ from ingest.parser_pool.fence import run_fenced
 from ingest.parser_pool.limits import Limit, limit_of
 from runtime.settings.structs import ParsersSettings, Settings
 from schemas.errors import Rejected
+from tests.support.ingest.poison import Poison
 from tests.support.json_body import JsonBody
-from tests.support.poison import Poison
 
 TIGHT = Limit(cpu_s=0.3, memory_bytes=64 * 1024 * 1024)
 

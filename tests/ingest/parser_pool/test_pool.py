@@ -16,9 +16,9 @@ from ingest.parser_pool.pool import ParserPool
 from ingest.registry import CHANNELS
 from runtime.settings.structs import ParsersSettings
 from schemas.errors import Rejected, Retry
+from tests.support.ingest.poison import COMMAND, Poison, PoisonAccount
 from tests.support.messages import NOW
 from tests.support.paths import ROOT
-from tests.support.poison import COMMAND, Poison, PoisonAccount
 from tests.support.waiting import wait
 
 pytestmark = pytest.mark.slow  # each test starts processes or servers, or waits for a connection
@@ -102,7 +102,7 @@ async def test_a_librarys_output_does_not_disturb_the_answers(pool: ParserPool) 
 async def test_a_process_that_somebody_kills_costs_nothing(pool: ParserPool) -> None:
     await parse(pool, "good")
     for process in psutil.Process().children():
-        if "tests.support.poison" in process.cmdline():
+        if "tests.support.ingest.poison" in process.cmdline():
             process.kill()
     assert (await parse(pool, "good")).message.text == "good"
 
@@ -162,7 +162,7 @@ _PARENT = """
 import asyncio, sys
 from ingest.parser_pool.pool import ParserPool
 from runtime.settings.structs import ParsersSettings
-from tests.support.poison import COMMAND
+from tests.support.ingest.poison import COMMAND
 
 async def main():
     async with ParserPool(ParsersSettings(processes=2), COMMAND) as pool:

@@ -1,7 +1,7 @@
 """A polled source: what it remembers, and when it asks again."""
 
 from ingest.sources.polling import PolledItem, build_item
-from tests.support.polled import EC_KEY, read_all
+from tests.support.ingest.polled import EC_KEY, read_all
 from tests.support.samples.payloads import read_payload, with_fields, without_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES
 from tests.support.servers.vendor import Vendor

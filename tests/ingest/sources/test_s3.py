@@ -18,7 +18,7 @@ from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Retry
-from tests.support.ingesting import ingesting
+from tests.support.ingest.ingesting import ingesting
 from tests.support.messages import MemoryCursors
 from tests.support.servers.s3 import ACCESS, BUCKET, S3, SECRET, etag
 

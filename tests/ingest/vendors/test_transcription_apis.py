@@ -13,17 +13,17 @@ from ingest.intake.media import LONG_PATIENCE, PATIENCE
 from ingest.vendors.transcription_apis import AssemblyAI, TwilioVoice, find_reference
 from runtime.http.public_client import PublicClient
 from schemas.errors import Rejected, Retry
-from tests.support.json_body import JsonBody
-from tests.support.samples.payloads import read_payload, with_fields
-from tests.support.samples.registry import FOLDER, SAMPLED_AT
-from tests.support.servers.vendor import Vendor
-from tests.support.transcription import (
+from tests.support.ingest.transcription import (
     ASSEMBLYAI_NOTICE,
     TRANSCRIPT,
     TWILIO_NOTICE,
     phone_account,
     resolve,
 )
+from tests.support.json_body import JsonBody
+from tests.support.samples.payloads import read_payload, with_fields
+from tests.support.samples.registry import FOLDER, SAMPLED_AT
+from tests.support.servers.vendor import Vendor
 
 TWILIO_TRANSCRIPT = read_payload("calls", "twilio_transcript")
 SENTENCES_PAGE = read_payload("calls", "twilio_sentences_page")

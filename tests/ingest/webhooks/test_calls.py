@@ -10,9 +10,9 @@ from ingest.vendors.transcription_apis import TwilioVoice
 from ingest.webhook import WebhookContext, WebhookRequest
 from ingest.webhooks.calls import Calls
 from schemas.errors import Rejected
-from tests.support.phone_calls import read_transcript
+from tests.support.ingest.phone_calls import read_transcript
+from tests.support.ingest.vendor_calls import twilio_signature
 from tests.support.samples.registry import FOLDER, SAMPLED_AT
-from tests.support.vendor_calls import twilio_signature
 
 URL = "https://door.example/v1/hooks/calls/main"
 TWILIO = Account(twilio=TwilioVoice(auth_token="tw-token", url=URL))

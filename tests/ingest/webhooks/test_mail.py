@@ -25,7 +25,7 @@ from ingest.webhooks.sendgrid import Sendgrid
 from ingest.webhooks.ses import Ses
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
-from tests.support.mail_webhooks import (
+from tests.support.ingest.mail_webhooks import (
     ACCOUNT,
     CERTIFICATE,
     MAIL,

@@ -10,8 +10,8 @@ from router.backtest.report import BacktestReport
 from router.text.pack_compiler import compile_pack
 from schemas.message import Message
 from schemas.state.conversation import ConversationState
-from tests.support.backtest import TEXTS, apply_event, candidate_policy, sent_after, traffic
 from tests.support.messages import NOW, policy
+from tests.support.router.backtest import TEXTS, apply_event, candidate_policy, sent_after, traffic
 
 MOVED = sent_after("4", TEXTS["4"], 4).id
 """The message that people moved from triage to sales."""

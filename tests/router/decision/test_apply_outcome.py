@@ -10,8 +10,8 @@ from schemas.decision import WorkItem
 from schemas.outcome import Outcome
 from schemas.state import conversation as states
 from schemas.state.conversation import ConversationState
-from tests.support.decisions import decide_default
 from tests.support.messages import NOW, message, policy
+from tests.support.router.decisions import decide_default
 
 
 def _outcome(kind: str, item: WorkItem, **changes: object) -> Outcome:

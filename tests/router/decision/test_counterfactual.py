@@ -8,8 +8,8 @@ import pytest
 from router.decision.decide import decide_message
 from router.text.pack_compiler import compile_pack
 from schemas.routing.counterfactual import nearest_change
-from tests.support.decisions import decide_default
 from tests.support.messages import NOW, PACK, message, policy
+from tests.support.router.decisions import decide_default
 
 
 @pytest.mark.slow

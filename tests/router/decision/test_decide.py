@@ -13,8 +13,8 @@ from router.decision.fault_decision import triage_message
 from router.decision.policy import Policy
 from schemas.message import Automatic, Event, Handle, Message, Party
 from schemas.state.conversation import ConversationState
-from tests.support.decisions import decide_default
 from tests.support.messages import NOW, message, policy
+from tests.support.router.decisions import decide_default
 
 
 def test_an_unreadable_mail_is_in_triage_with_any_subject() -> None:

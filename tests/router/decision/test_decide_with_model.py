@@ -17,7 +17,7 @@ from runtime.settings.structs import Settings
 from schemas.decision import Decision
 from schemas.routing.counterfactual import nearest_change
 from tests.support.messages import NOW, message, policy
-from tests.support.trained_models import FILLERS, department_model, encode_lines
+from tests.support.router.trained_models import FILLERS, department_model, encode_lines
 
 pytestmark = pytest.mark.slow  # a model is trained
 

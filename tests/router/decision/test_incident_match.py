@@ -11,8 +11,8 @@ from router.text.terms import find_terms
 from schemas.decision import Decision
 from schemas.incident import Incident, Sign
 from schemas.text.fold import fold
-from tests.support.incidents import incident
 from tests.support.messages import NOW, message, policy
+from tests.support.router.incidents import incident
 
 OUTAGE = "Kadıköy'de internet yok"
 

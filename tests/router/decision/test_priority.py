@@ -12,8 +12,8 @@ from router.text.customer_priority import load_customer_priorities
 from schemas.message import Automatic, Event, Handle, Message, Party
 from schemas.outcome import Outcome
 from schemas.state.conversation import ConversationState
-from tests.support.decisions import decide_default
 from tests.support.messages import NOW, message, policy
+from tests.support.router.decisions import decide_default
 
 
 def _later(kind: str, hours: float, conversation: str) -> Outcome:

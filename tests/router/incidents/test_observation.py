@@ -6,8 +6,8 @@ import msgspec
 
 from router.incidents.observation import observe
 from schemas.decision import WorkItem
-from tests.support.decisions import decide_default
 from tests.support.messages import NOW, message
+from tests.support.router.decisions import decide_default
 
 
 def _item() -> WorkItem:

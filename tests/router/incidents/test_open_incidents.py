@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from router.incidents.open_incidents import STALE_AFTER, select_open
-from tests.support.incidents import SIGNS, incident
 from tests.support.messages import NOW
+from tests.support.router.incidents import SIGNS, incident
 
 
 def test_a_merged_incident_has_the_id_and_the_title_of_the_main_one_and_its_own_signs() -> None:

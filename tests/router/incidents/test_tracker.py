@@ -9,7 +9,7 @@ from router.incidents.baseline import HOUR_S
 from router.incidents.observation import Observation
 from router.incidents.tracker import IncidentTracker, TrackerOptions
 from schemas.incident import Incident, fold_records
-from tests.support.incidents import (
+from tests.support.router.incidents import (
     observation,
     play_ordinary,
     play_outage,
@@ -17,7 +17,7 @@ from tests.support.incidents import (
     trained_tracker,
     verdict,
 )
-from tests.support.outage import EVERYDAY, OUTAGE, START, ordinary_pulses
+from tests.support.router.outage import EVERYDAY, OUTAGE, START, ordinary_pulses
 
 
 def test_many_customers_with_one_town_open_an_incident_with_its_evidence() -> None:

@@ -10,11 +10,11 @@ from router.incidents.hour_counts import GRACE_S
 from router.incidents.observation import Observation
 from router.incidents.tracker import IncidentTracker, TrackerOptions
 from schemas.incident import Incident, Pulse
-from tests.support.incidents import (
+from tests.support.router.incidents import (
     observation,
     trained_tracker,
 )
-from tests.support.outage import EVERYDAY, OUTAGE, START, ordinary_pulses
+from tests.support.router.outage import EVERYDAY, OUTAGE, START, ordinary_pulses
 
 
 def _traffic() -> list[Observation]:

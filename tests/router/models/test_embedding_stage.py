@@ -13,7 +13,7 @@ from router.models import model_file
 from router.models.embedding_stage import EMBEDDING_SIZE, EmbeddingStage, embed
 from router.models.model import Model
 from schemas.errors import ConfigError
-from tests.support.meaning_lines import FOOD, WEAR, embedding_model
+from tests.support.router.meaning_lines import FOOD, WEAR, embedding_model
 
 pytestmark = pytest.mark.slow  # each of them loads the engine, which takes seconds
 

@@ -15,7 +15,7 @@ from router.training.train import TrainingOptions, train_model
 from runtime.settings.structs import Settings
 from schemas.text.fold import fold
 from tests.support.messages import NOW, PACK, message
-from tests.support.trained_models import (
+from tests.support.router.trained_models import (
     FEW_TEXTS,
     FILLERS,
     OTHER_TEXTS,

@@ -12,7 +12,7 @@ import pytest
 
 from router.models import model_file
 from schemas.errors import ConfigError
-from tests.support.trained_models import department_model, train_departments
+from tests.support.router.trained_models import department_model, train_departments
 
 pytestmark = pytest.mark.slow  # a model is trained
 

@@ -9,9 +9,9 @@ from router.models.model import Model
 from router.training.dataset import UnlabelledLines, read_labelled, read_unlabelled
 from router.training.evaluation import evaluate
 from router.training.train import TrainingOptions, train_model
-from tests.support.meaning_lines import FOOD, LABELLED, WEAR, repeated_lines
 from tests.support.messages import NOW
-from tests.support.trained_models import encode_lines
+from tests.support.router.meaning_lines import FOOD, LABELLED, WEAR, repeated_lines
+from tests.support.router.trained_models import encode_lines
 
 pytestmark = pytest.mark.slow  # each of them loads the engine, which takes seconds
 

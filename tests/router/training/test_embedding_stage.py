@@ -8,9 +8,9 @@ import pytest
 from router.training.dataset import read_labelled
 from router.training.evaluation import evaluate
 from router.training.train import TrainingOptions, train_model
-from tests.support.meaning_lines import LABELLED, embedding_model, repeated_lines
 from tests.support.messages import NOW
-from tests.support.trained_models import encode_lines, label_texts
+from tests.support.router.meaning_lines import LABELLED, embedding_model, repeated_lines
+from tests.support.router.trained_models import encode_lines, label_texts
 
 pytestmark = pytest.mark.slow  # each of them loads the engine, which takes seconds
 

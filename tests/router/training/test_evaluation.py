@@ -5,7 +5,7 @@ import pytest
 from router.training.dataset import read_labelled
 from router.training.evaluation import evaluate
 from schemas.errors import ConfigError
-from tests.support.trained_models import department_lines, department_model, encode_lines
+from tests.support.router.trained_models import department_lines, department_model, encode_lines
 
 pytestmark = pytest.mark.slow  # a model is trained
 

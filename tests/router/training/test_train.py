@@ -7,7 +7,7 @@ from router.training.evaluation import evaluate
 from router.training.train import TrainingOptions, train_model
 from schemas.errors import ConfigError
 from tests.support.messages import NOW, PACK
-from tests.support.trained_models import (
+from tests.support.router.trained_models import (
     FEW_TEXTS,
     FILLERS,
     OTHER_TEXTS,

@@ -25,7 +25,7 @@ from runtime.settings.load import load
 from runtime.settings.structs import Settings
 from schemas.errors import ConfigError, Unavailable
 from schemas.message import Raw
-from tests.support.archive_bucket import bucket_settings
+from tests.support.ingest.archive_bucket import bucket_settings
 from tests.support.servers.s3 import S3
 from tests.support.waiting import until
 

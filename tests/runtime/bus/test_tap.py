@@ -7,7 +7,7 @@ import pytest
 from runtime.bus.tap import tap
 from runtime.settings.structs import Settings
 from schemas.errors import Unavailable
-from tests.support.transactions import begin_transaction, write_transaction
+from tests.support.router.transactions import begin_transaction, write_transaction
 from tests.support.waiting import wait
 
 BILLING, LEGAL, EMPTY = "queue.billing.v1", "queue.legal.v1", "queue.press.v1"

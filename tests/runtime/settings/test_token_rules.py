@@ -17,7 +17,7 @@ from runtime.log import redacted_url
 from runtime.settings.limits import LimitsSettings
 from runtime.settings.load import load
 from runtime.settings.structs import Settings
-from tests.support.door import TOKENS, serve_application
+from tests.support.ingest.door import TOKENS, serve_application
 from workers.console.api import ConsoleApi
 from workers.console.app import app
 

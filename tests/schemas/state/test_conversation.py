@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.state import conversation as states
-from tests.support.decisions import decide_default
 from tests.support.messages import NOW, message
+from tests.support.router.decisions import decide_default
 
 
 @given(st.lists(st.uuids(), min_size=1, max_size=40, unique=True))

@@ -16,9 +16,9 @@ from schemas.text.masking import (
     mask_personal_numbers,
     mask_record,
 )
-from tests.support.decisions import decision_with
 from tests.support.messages import message
-from tests.support.personal_numbers import CARD, IBAN, IDENTITY
+from tests.support.router.decisions import decision_with
+from tests.support.workers.personal_numbers import CARD, IBAN, IDENTITY
 
 SEPARATORS = [" ", "  ", ".", "-", "\u00a0", "\u202f"]
 

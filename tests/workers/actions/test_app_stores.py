@@ -4,8 +4,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from schemas.errors import Rejected, Retry
-from tests.support.replies import REPLY, action_of, pem, reply_to
 from tests.support.servers.vendor import Vendor
+from tests.support.workers.replies import REPLY, action_of, pem, reply_to
 
 
 async def test_a_review_is_answered_again_over_the_first_answer(vendor: Vendor) -> None:

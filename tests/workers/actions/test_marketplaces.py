@@ -4,8 +4,8 @@ import pytest
 
 from schemas.errors import Rejected, Retry
 from tests.support.json_body import JsonBody
-from tests.support.replies import action_of, reply_to
 from tests.support.servers.vendor import Vendor
+from tests.support.workers.replies import action_of, reply_to
 from workers.actions.protocol import Unconfirmed
 
 

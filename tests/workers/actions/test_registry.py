@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.replies import REPLY, action_of
+from tests.support.workers.replies import REPLY, action_of
 from workers.actions.reply_line import LineReplyAccount
 from workers.actions.reply_slack import SlackReplyAccount
 

@@ -3,8 +3,8 @@
 import pytest
 
 from schemas.errors import Rejected, Retry
-from tests.support.replies import REPLY, action_of, reply_to
 from tests.support.servers.vendor import Vendor
+from tests.support.workers.replies import REPLY, action_of, reply_to
 
 
 async def test_a_forum_is_answered_under_the_post(vendor: Vendor) -> None:

@@ -18,8 +18,8 @@ from schemas.errors import Retry
 from schemas.outcome import Reply
 from schemas.text import reply_token
 from tests.support.messages import NOW, message
-from tests.support.replies import reply_to
 from tests.support.servers.vendor import Vendor
+from tests.support.workers.replies import reply_to
 from workers.actions import reply_email
 from workers.actions.protocol import ServerAway
 from workers.actions.reply_email import EmailReplyAccount, compose

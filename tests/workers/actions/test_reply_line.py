@@ -3,8 +3,8 @@
 import pytest
 
 from schemas.errors import Retry
-from tests.support.replies import account_for, reply_to
 from tests.support.servers.vendor import Vendor
+from tests.support.workers.replies import account_for, reply_to
 
 
 async def test_line_takes_an_answer_once_by_its_key(vendor: Vendor) -> None:

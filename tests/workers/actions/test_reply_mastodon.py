@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas.errors import Retry
-from tests.support.replies import action_of, reply_to
 from tests.support.servers.vendor import Vendor
+from tests.support.workers.replies import action_of, reply_to
 from workers.actions.protocol import Unconfirmed
 
 

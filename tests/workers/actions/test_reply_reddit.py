@@ -3,8 +3,8 @@
 import pytest
 
 from schemas.errors import Rejected, Retry
-from tests.support.replies import action_of, reply_to
 from tests.support.servers.vendor import Vendor
+from tests.support.workers.replies import action_of, reply_to
 
 
 @pytest.mark.parametrize(("code", "kind"), [("RATELIMIT", Retry), ("THREAD_LOCKED", Rejected)])

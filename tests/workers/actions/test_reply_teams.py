@@ -3,8 +3,8 @@
 import pytest
 
 from schemas.errors import Rejected, Retry
-from tests.support.replies import reply_to
 from tests.support.servers.vendor import Vendor
+from tests.support.workers.replies import reply_to
 from workers.actions.protocol import Unconfirmed
 from workers.actions.reply_teams import ReplyTeams
 

@@ -3,8 +3,8 @@
 import pytest
 
 from schemas.errors import Rejected, Retry
-from tests.support.replies import action_of, reply_to
 from tests.support.servers.vendor import Vendor
+from tests.support.workers.replies import action_of, reply_to
 
 
 async def test_a_business_review_is_answered_in_a_users_name(vendor: Vendor) -> None:

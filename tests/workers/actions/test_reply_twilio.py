@@ -1,7 +1,7 @@
 """Answers through Twilio."""
 
-from tests.support.replies import account_for, reply_to
 from tests.support.servers.vendor import Vendor
+from tests.support.workers.replies import account_for, reply_to
 
 
 async def test_twilio_gets_a_form_with_the_accounts_credentials(vendor: Vendor) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from schemas.errors import Retry
-from tests.support.replies import action_of, reply_to
 from tests.support.servers.vendor import Vendor
+from tests.support.workers.replies import action_of, reply_to
 
 
 async def test_a_quota_that_is_used_up_is_waited_for(vendor: Vendor) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support.json_body import JsonBody
-from tests.support.replies import REPLY, account_for, reply_to
 from tests.support.servers.vendor import Vendor
+from tests.support.workers.replies import REPLY, account_for, reply_to
 
 REQUESTS: list[tuple[str, str, dict[str, str], str, JsonBody, JsonBody | str, str]] = [
     (

@@ -10,8 +10,8 @@ from router.backtest.replay import RecordedFacts, TrafficRecord, replay
 from router.decision.policy import Policy
 from router.text.pack_compiler import compile_pack
 from schemas.routing.departments import DEFAULT
-from tests.support.backtest import TEXTS, candidate_policy, sent_after, traffic
 from tests.support.messages import policy
+from tests.support.router.backtest import TEXTS, candidate_policy, sent_after, traffic
 from workers.console.backtest_page import page
 from workers.console.texts import Texts, department_titles
 

@@ -4,7 +4,7 @@ import re
 
 import httpx2
 
-from tests.support.console import (
+from tests.support.workers.console import (
     DECIDED,
     add_to_desk,
     api,

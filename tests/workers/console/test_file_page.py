@@ -10,10 +10,10 @@ from runtime.archive.opening import open_archive
 from runtime.health.checks import Health
 from schemas import envelope, topics
 from schemas.message import Attachment
-from tests.support.archive_bucket import bucket_settings
-from tests.support.console import TOKENS, api, everywhere, recorded
 from tests.support.desk.open_queue import redis, server
+from tests.support.ingest.archive_bucket import bucket_settings
 from tests.support.servers.s3 import S3
+from tests.support.workers.console import TOKENS, api, everywhere, recorded
 from workers.console.api import ConsoleApi
 from workers.console.app import app
 from workers.recorder.rows import Rows, add_record

@@ -14,7 +14,7 @@ from runtime.http.server import token_name
 from schemas import envelope, topics
 from schemas.http_api.bodies import PERSONAL_HEADER
 from schemas.state.link import Link
-from tests.support.console import (
+from tests.support.workers.console import (
     DECIDED,
     FORM,
     JSON,
@@ -33,7 +33,7 @@ from tests.support.console import (
     redis,
     server,
 )
-from tests.support.personal_numbers import CARD, IBAN, IDENTITY
+from tests.support.workers.personal_numbers import CARD, IBAN, IDENTITY
 from workers.console.api import ConsoleApi
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import write_rows

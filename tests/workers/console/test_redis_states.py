@@ -17,7 +17,10 @@ from structlog.testing import capture_logs
 from runtime.clock import SystemClock
 from runtime.redis.claims import AWAY, connect
 from runtime.settings.structs import RedisSettings, Settings
-from tests.support.console import (
+from tests.support.desk.open_queue import FeedPublisher, open_desk_queue
+from tests.support.redis.servers import STATES, Valkey, valkeys
+from tests.support.waiting import until
+from tests.support.workers.console import (
     DECIDED,
     FORM,
     JSON,
@@ -28,9 +31,6 @@ from tests.support.console import (
     paths_of,
     recorded,
 )
-from tests.support.desk.open_queue import FeedPublisher, open_desk_queue
-from tests.support.redis.servers import STATES, Valkey, valkeys
-from tests.support.waiting import until
 from workers.console import stage_lags
 from workers.console.api import ConsoleApi
 from workers.console.texts import Texts

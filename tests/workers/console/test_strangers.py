@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runtime.health.checks import Health
 from runtime.settings.structs import Settings, TokensSettings
-from tests.support.door import send_raw, serve_application
+from tests.support.ingest.door import send_raw, serve_application
 from workers.console.api import ConsoleApi
 from workers.console.app import app
 

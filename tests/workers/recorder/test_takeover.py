@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from runtime import store
 from runtime.settings.structs import Settings
-from tests.support.routing import RecorderProcess, RouterTraffic
+from tests.support.router.routing import RecorderProcess, RouterTraffic
 from tests.support.waiting import wait
 from workers.run import MIGRATIONS
 

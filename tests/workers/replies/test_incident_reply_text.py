@@ -11,10 +11,10 @@ from runtime.clock import SystemClock
 from runtime.settings.structs import KafkaSettings, Settings
 from schemas.incident import Incident
 from schemas.outcome import Outcome
-from tests.support.decisions import decide_default
-from tests.support.incident_store import encode_rows, incident_store
-from tests.support.incidents import incident, verdict
 from tests.support.messages import NOW, message
+from tests.support.router.decisions import decide_default
+from tests.support.router.incident_store import encode_rows, incident_store
+from tests.support.router.incidents import incident, verdict
 from workers.recorder.rows import add_record
 from workers.recorder.sql import write_rows
 from workers.replies.incident_reply import IncidentResponder, holding_text, suppression_reason

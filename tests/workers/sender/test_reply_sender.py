@@ -26,10 +26,16 @@ from schemas.outcome import Outcome, Reply
 from schemas.state.delivery import ReplyDelivery
 from schemas.topics import AnyTopic
 from tests.support.redis.servers import start_valkey
-from tests.support.reply_office import Office, received, sending, wait_until_read, worker_process
 from tests.support.servers.broker import read_topic
 from tests.support.servers.smtp import SmtpServer
 from tests.support.waiting import until
+from tests.support.workers.reply_office import (
+    Office,
+    received,
+    sending,
+    wait_until_read,
+    worker_process,
+)
 from workers.sender.lanes import MAX_RUNNING
 from workers.sender.lost_tries import LEASE_S
 from workers.sender.reply_sender import GROUP

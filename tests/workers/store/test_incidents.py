@@ -14,9 +14,9 @@ from runtime.settings.structs import KafkaSettings
 from schemas.errors import Rejected
 from schemas.http_api.bodies import JudgeIn
 from schemas.incident import Incident, apply_record
-from tests.support.incident_store import encode_rows, incident_store
-from tests.support.incidents import incident, verdict
 from tests.support.messages import NOW, policy
+from tests.support.router.incident_store import encode_rows, incident_store
+from tests.support.router.incidents import incident, verdict
 from workers.recorder.sql import write_rows
 from workers.store import incidents as store
 from workers.store.recorded_traffic import RecordedTraffic

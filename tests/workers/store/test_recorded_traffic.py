@@ -2,7 +2,7 @@
 
 import json
 
-from tests.support.backtest import TEXTS, RecordTraffic, record_traffic, traffic
+from tests.support.router.backtest import TEXTS, RecordTraffic, record_traffic, traffic
 from workers.store.recorded_traffic import labelled_lines
 
 __all__ = ["record_traffic"]

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from runtime import store
-from tests.support.backtest import RecordTraffic, record_traffic, traffic
 from tests.support.messages import NOW
+from tests.support.router.backtest import RecordTraffic, record_traffic, traffic
 from workers.store.rule_usage import read_usage
 
 __all__ = ["record_traffic"]

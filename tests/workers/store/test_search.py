@@ -14,7 +14,7 @@ from schemas import envelope, topics
 from schemas.message import Handle, Message, Party
 from schemas.text.fold import fold
 from tests.support.messages import message
-from tests.support.personal_numbers import CARD, IBAN, IDENTITY
+from tests.support.workers.personal_numbers import CARD, IBAN, IDENTITY
 from workers.recorder import search_index
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.search_index import IndexRebuild

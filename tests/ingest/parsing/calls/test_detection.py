@@ -4,8 +4,8 @@ import pytest
 
 from ingest.parsing.calls.detection import parse_transcript
 from schemas.errors import CODES, Rejected
+from tests.support.ingest.phone_calls import parse_call, read_transcript
 from tests.support.json_body import JsonBody
-from tests.support.phone_calls import parse_call, read_transcript
 
 VCON = read_transcript("vcon")
 ASSEMBLYAI = read_transcript("assemblyai")

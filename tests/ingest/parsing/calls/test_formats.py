@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.phone_calls import TRANSCRIPT_NAMES, parse_call, read_transcript
+from tests.support.ingest.phone_calls import TRANSCRIPT_NAMES, parse_call, read_transcript
 
 NATIVE_IDS = {
     "amazon": "c-1",

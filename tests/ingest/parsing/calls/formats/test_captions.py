@@ -5,7 +5,7 @@ import pytest
 from ingest.parsing.calls.detection import parse_transcript
 from ingest.parsing.calls.formats import captions, plain_text
 from ingest.parsing.calls.transcript import Utterance, merge_utterances, parse_number
-from tests.support.phone_calls import parse_call, spoken_by, timed_turns
+from tests.support.ingest.phone_calls import parse_call, spoken_by, timed_turns
 
 CUE = "WEBVTT\n\n00:01.000 --> 00:04.000\n"
 

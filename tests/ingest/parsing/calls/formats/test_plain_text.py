@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.phone_calls import parse_call, spoken_by
+from tests.support.ingest.phone_calls import parse_call, spoken_by
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from tests.support.ingest.phone_calls import parse_call, read_transcript, spoken_by
 from tests.support.json_body import JsonBody
-from tests.support.phone_calls import parse_call, read_transcript, spoken_by
 
 VCON = read_transcript("vcon")
 

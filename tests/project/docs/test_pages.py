@@ -14,8 +14,8 @@ from deploy.pages.structs import Setting, settings
 from runtime.settings.load import load
 from runtime.settings.structs import Settings
 from schemas.routing.departments import Department
-from tests.support.examples import DocsExample, examples, pages
 from tests.support.paths import ROOT
+from tests.support.project.examples import DocsExample, examples, pages
 from workers.store.tables import METADATA
 
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -89,7 +89,7 @@ def test_the_architecture_has_the_steps_of_a_mail() -> None:
 
 
 def test_a_function_that_only_tests_use_is_no_step() -> None:
-    assert not _is_used("tests/project/test_pages.py", "_is_used")
+    assert not _is_used("tests/project/docs/test_pages.py", "_is_used")
     assert not _is_used("ingest/door/lmtp.py", "Receiver.handle_DATA")
 
 

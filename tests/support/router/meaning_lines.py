@@ -9,7 +9,7 @@ from router.models.model import Model
 from router.training.dataset import read_labelled
 from router.training.train import TrainingOptions, train_model
 from tests.support.messages import NOW
-from tests.support.trained_models import encode_lines
+from tests.support.router.trained_models import encode_lines
 
 _WORDS = {
     "food": "elma armut ekmek peynir zeytin domates pilav makarna tavuk balık yumurta süt yoğurt bal "

@@ -1,9 +1,9 @@
 """docs/glossary.md explains each of our own words once, and names a file that exists."""
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 PAGE = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
 TABLES = [
     [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[2:]]

@@ -12,12 +12,12 @@ from ingest.registry import CHANNELS
 from ingest.source import PullChannel
 from schemas.errors import Retry
 from schemas.message import Message
+from tests.support.ingest.source_contexts import source_context
 from tests.support.json_body import JsonBody
 from tests.support.messages import MemoryCursors
-from tests.support.replies import pem
 from tests.support.samples.registry import SAMPLED_AT
 from tests.support.servers.vendor import Vendor
-from tests.support.source_contexts import source_context
+from tests.support.workers.replies import pem
 
 RSA_KEY = pem(rsa.generate_private_key(65537, 2048))
 EC_KEY = pem(ec.generate_private_key(ec.SECP256R1()))

@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from router.decision.decide import decide_message
 from schemas.base import Record
-from tests.support.incidents import incident, verdict
 from tests.support.messages import NOW, message, policy
+from tests.support.router.incidents import incident, verdict
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import Fenced, write_rows
 

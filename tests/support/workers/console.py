@@ -37,7 +37,7 @@ from schemas.outcome import Outcome
 from schemas.state.link import Link, pair
 from tests.support.desk.open_queue import FeedPublisher, open_desk_queue, redis, server
 from tests.support.messages import NOW, message, policy
-from tests.support.personal_numbers import CARD, IBAN, IDENTITY
+from tests.support.workers.personal_numbers import CARD, IBAN, IDENTITY
 from workers.console.api import ConsoleApi
 from workers.console.app import app
 from workers.desk.commands import Desk

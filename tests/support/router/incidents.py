@@ -13,7 +13,7 @@ from router.text.terms import find_terms
 from schemas.incident import Incident, Sign
 from schemas.text.fold import fold
 from tests.support.messages import NOW
-from tests.support.outage import DAYS, EVERYDAY, OUTAGE, ordinary_pulses
+from tests.support.router.outage import DAYS, EVERYDAY, OUTAGE, ordinary_pulses
 
 _MESSAGES_AN_HOUR = 30
 

@@ -1,7 +1,7 @@
 """Checks workers/actions/outgoing_mail.py on the interpreter that runs this; standard library only.
 
-Run as `python -m tests.support.hostile_mail [COUNT]`. It prints the numbers of written and refused mails. It
-exits with 1 and prints the mail when one says more than intended.
+Run as `python -m tests.support.workers.hostile_mail [COUNT]`. It prints the numbers of written and
+refused mails. It exits with 1 and prints the mail when one says more than intended.
 """
 
 from __future__ import annotations
@@ -155,7 +155,8 @@ def check(mail: OutgoingMail) -> bool:
     parts = decode_header(written["Subject"].replace("\r\n", ""))
     subject = "".join(p.decode(c or "ascii") if isinstance(p, bytes) else p for p, c in parts)
     assert subject.strip() == clean_line(mail.subject, 200)
-    assert parseaddr(written["From"])[1] == mail.sender
+    unfolded = written["From"].replace("\r\n", "")  # parseaddr reads no folded quoted string
+    assert parseaddr(unfolded)[1] == mail.sender
     assert "\n" not in written["To"]
     assert written["To"].count("@") == 1
     assert head.count(b"\r\nTo: ") == 1

@@ -17,9 +17,9 @@ from ingest import registry as ways_in
 from router.text import pack_files, rule_checks
 from router.text.customer_priority import load_customer_priorities
 from runtime.settings import load
-from tests.support.examples import DocsExample, commands, examples, pages, read
 from tests.support.paths import ROOT
 from tests.support.programs import require_program
+from tests.support.project.examples import DocsExample, commands, examples, pages, read
 from tests.support.servers.local_profile import LocalProfile
 from workers.actions import registry as ways_out
 

@@ -12,8 +12,8 @@ from runtime.clock import SystemClock
 from schemas.errors import Rejected, Retry
 from schemas.message import Party
 from schemas.outcome import Reply
-from tests.support.replies import pem
 from tests.support.servers.vendor import Vendor, VendorAnswer, VendorRequest
+from tests.support.workers.replies import pem
 from workers.actions.protocol import Unconfirmed
 from workers.actions.registry import AnyAction
 

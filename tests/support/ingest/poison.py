@@ -1,6 +1,6 @@
 """Channels whose parsers fail in every possible way, and the parser process that has them.
 
-A pool starts `python -m tests.support.poison` in place of the product's own process.
+A pool starts `python -m tests.support.ingest.poison` in place of the product's own process.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Party
 
-COMMAND = (sys.executable, "-m", "tests.support.poison")
+COMMAND = (sys.executable, "-m", "tests.support.ingest.poison")
 """The command of a parser process with these channels."""
 
 NAMES = ("poison", "email")

@@ -1,0 +1,1 @@
+"""Checks of the README, the guides and their examples, commands and links."""
