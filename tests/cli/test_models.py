@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 from cli.main import main
 from router.models import model_file
-from tests.support.meaning_lines import FOOD, LABELLED, WEAR, embedding_model
-from tests.support.trained_models import department_lines, encode_lines
+from tests.support.router.meaning_lines import FOOD, LABELLED, WEAR, embedding_model
+from tests.support.router.trained_models import department_lines, encode_lines
 
 pytestmark = pytest.mark.slow  # a model is trained
 
@@ -89,7 +89,7 @@ def test_train_says_that_a_second_look_does_not_help(home: Path) -> None:
     trained = _run("train", "words.jsonl", "--task", "intent", "--out", "w.model", "--second-look")
     assert trained.exit_code == 0, trained.output
     # One line in twenty is too few here to show that it helps.
-    assert "a second look did not improve the accuracy" in trained.stderr
+    assert "A second look did not improve the accuracy" in trained.stderr
     assert json.loads(trained.stdout)["second"] is None
 
 

@@ -13,16 +13,16 @@ import msgspec
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cli.up.ports import free_port
 from schemas.errors import Rejected
 from schemas.message import Handle, Party
 from schemas.outcome import Reply
-from tests.support.hostile_mail import ADDRESSES, HOSTILE, IDS, PLAIN, check, mails
 from tests.support.messages import NOW
 from tests.support.paths import ROOT
+from tests.support.workers.hostile_mail import ADDRESSES, HOSTILE, IDS, PLAIN, check, mails
 from workers.actions import outgoing_mail
 from workers.actions.outgoing_mail import OutgoingMail, UnsafeMail, clean_address
 from workers.actions.reply_email import EmailReplyAccount, ReplyEmail, compose
@@ -64,7 +64,7 @@ def test_no_python_here_writes_more_than_was_meant(version: str) -> None:
     if program is None:
         pytest.skip(f"no Python {version} here: outgoing mail is not tried on it")
     done = subprocess.run(
-        [program, "-m", "tests.support.hostile_mail", "150"],
+        [program, "-m", "tests.support.workers.hostile_mail", "150"],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -87,6 +87,14 @@ _IDS = st.sampled_from(IDS) | st.text(max_size=20).map(lambda x: f"<{x}@y>")
     parent=_IDS,
     references=st.lists(_IDS, max_size=30),
     automatic=st.booleans(),
+)
+@example(
+    subject="",
+    name="Bcc: x@y.example <h1> Bcc: x@y.example <h1> Bcc: x@y.example <h1>",
+    text="",
+    parent="<own@x>",
+    references=[],
+    automatic=False,
 )
 def test_a_generated_mail_has_the_intended_headers_and_text(
     subject: str, name: str, text: str, parent: str, references: list[str], automatic: bool
