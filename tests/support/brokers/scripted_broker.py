@@ -134,11 +134,11 @@ _ANSWERS: dict[str, Callable[[ScriptedBroker, bytes], bytes]] = {
 }
 
 
-class _Response(Protocol):
+class _EncodableResponse(Protocol):
     def encode(self) -> bytes: ...
 
 
-def _encoded(response: _Response) -> bytes:
+def _encoded(response: _EncodableResponse) -> bytes:
     encoded: bytes = response.encode()
     return encoded
 
