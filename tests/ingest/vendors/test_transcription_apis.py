@@ -21,8 +21,8 @@ from tests.support.ingest.transcription import (
     resolve,
 )
 from tests.support.json_body import JsonBody
-from tests.support.samples.payloads import read_payload, with_fields
-from tests.support.samples.registry import FOLDER, SAMPLED_AT
+from tests.support.samples.payloads import read_file, read_payload, with_fields
+from tests.support.samples.registry import SAMPLED_AT
 from tests.support.servers.vendor import Vendor
 
 TWILIO_TRANSCRIPT = read_payload("calls", "twilio_transcript")
@@ -113,7 +113,7 @@ def test_a_notice_counts_only_with_the_key_of_its_service() -> None:
     full = Account(assemblyai=AssemblyAI(key="k"), twilio=TwilioVoice(auth_token="t"))
     assert find_reference(ASSEMBLYAI_NOTICE, full) == "assemblyai:t-1"
     assert find_reference(TWILIO_NOTICE, full) == "twilio:GT1"
-    form = (FOLDER / "calls" / "twilio_notice.form").read_bytes()
+    form = read_file("calls", "twilio_notice.form")
     assert find_reference(form, full) == "twilio:GT1"
     for raw in (ASSEMBLYAI_NOTICE, TWILIO_NOTICE):
         assert find_reference(raw, Account()) == ""

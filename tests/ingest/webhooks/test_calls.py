@@ -1,7 +1,6 @@
 """Callbacks of recognisers prove themselves by Twilio's signature or by a word in a header."""
 
 import json
-from urllib.parse import parse_qsl
 
 import pytest
 
@@ -12,11 +11,12 @@ from ingest.webhooks.calls import Calls
 from schemas.errors import Rejected
 from tests.support.ingest.phone_calls import read_transcript
 from tests.support.ingest.vendor_calls import twilio_signature
-from tests.support.samples.registry import FOLDER, SAMPLED_AT
+from tests.support.samples.payloads import read_file, read_form_payload
+from tests.support.samples.registry import SAMPLED_AT
 
 URL = "https://door.example/v1/hooks/calls/main"
 TWILIO = Account(twilio=TwilioVoice(auth_token="tw-token", url=URL))
-TWILIO_BODY = (FOLDER / "calls" / "twilio_notice.form").read_bytes()
+TWILIO_BODY = read_file("calls", "twilio_notice.form")
 DEEPGRAM_BODY = json.dumps(read_transcript("deepgram")).encode()
 
 
@@ -39,7 +39,7 @@ def _twilio_headers(signature: str) -> dict[str, str]:
 
 
 async def test_twilio_proves_its_callback_by_its_own_signature() -> None:
-    form = dict(parse_qsl(TWILIO_BODY.decode()))
+    form = read_form_payload("calls", "twilio_notice")
     signature = twilio_signature(URL, form, b"tw-token")
     assert await _receive(_twilio_headers(signature), TWILIO, TWILIO_BODY) == (TWILIO_BODY,)
 

@@ -7,7 +7,7 @@ import base64
 import json
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from ingest.channels.email.account import Account
 from ingest.webhook import WebhookRequest
 from tests.support.json_body import JsonBody
-from tests.support.samples.payloads import read_payload, with_fields
+from tests.support.samples.payloads import read_form_payload, read_payload, with_fields
 from tests.support.samples.registry import SAMPLED_AT, SAMPLES
 
 NOW = SAMPLED_AT
@@ -70,9 +70,8 @@ def request(body: bytes, kind: str, **headers: str) -> WebhookRequest:
 
 def mailgun(mail: bytes = MAIL) -> WebhookRequest:
     """Return a call of a Mailgun route; its signature does not cover the mail."""
-    sample = SAMPLES["mailgun"]
-    form = {**dict(parse_qsl(sample.payload.decode())), "body-mime": mail}
-    return replace(sample.call, body=urlencode(form).encode())
+    form = {**read_form_payload("mailgun", "mail"), "body-mime": mail}
+    return replace(SAMPLES["mailgun"].call, body=urlencode(form).encode())
 
 
 def postmark(mail: bytes = MAIL) -> WebhookRequest:

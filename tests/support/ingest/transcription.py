@@ -9,12 +9,12 @@ from ingest.intake.media import fetch_content
 from ingest.vendors.transcription_apis import AssemblyAI, TwilioVoice
 from runtime.http.public_client import PublicClient
 from schemas.message import Message
-from tests.support.samples.payloads import read_payload
-from tests.support.samples.registry import FOLDER, SAMPLED_AT
+from tests.support.samples.payloads import read_file, read_payload
+from tests.support.samples.registry import SAMPLED_AT
 from tests.support.servers.vendor import Vendor
 
-ASSEMBLYAI_NOTICE = (FOLDER / "calls" / "assemblyai_notice.json").read_bytes()
-TWILIO_NOTICE = (FOLDER / "calls" / "twilio_notice.json").read_bytes()
+ASSEMBLYAI_NOTICE = read_file("calls", "assemblyai_notice.json")
+TWILIO_NOTICE = read_file("calls", "twilio_notice.json")
 TRANSCRIPT = read_payload("calls", "assemblyai_transcript")
 """AssemblyAI's transcript of the call that ASSEMBLYAI_NOTICE announces."""
 
