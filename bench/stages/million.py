@@ -5,10 +5,11 @@ The stages are processes of their own, as in production. BENCH_MESSAGES says how
 """
 
 import os
+import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
@@ -75,7 +76,7 @@ def run() -> dict[str, float]:
         before = {name: usage.total_s() for name, usage in usages.items()}
         stages = stack.enter_context(_stages(settings, postgres.url))
         usages |= {name: _Usage(psutil.Process(stage.pid)) for name, stage in stages.items()}
-        routed_s, recorded_s = _wait(settings.kafka, postgres.url, usages.values())
+        routed_s, recorded_s = _wait(settings.kafka, postgres.url, usages.values(), stages)
     routers = [usage for name, usage in usages.items() if name.startswith("router")]
     spent = {
         "router": sum(usage.total_s() for usage in routers),
@@ -102,6 +103,7 @@ def _stages(settings: Settings, url: str) -> Iterator[dict[str, "subprocess.Pope
         "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
         "SANTRAL_STORE__URL": url,
         "SANTRAL_OPS__PORT": "0",
+        "SANTRAL_TOKENS__SIGNING": secrets.token_hex(24),
     }
     commands = {f"router_{number}": ["router"] for number in range(1, ROUTERS + 1)}
     commands["recorder"] = ["workers", "--only", "recorder"]
@@ -123,7 +125,12 @@ def _stages(settings: Settings, url: str) -> Iterator[dict[str, "subprocess.Pope
             stage.wait(30)
 
 
-def _wait(kafka: KafkaSettings, url: str, usages: Iterable[_Usage]) -> tuple[float, float]:
+def _wait(
+    kafka: KafkaSettings,
+    url: str,
+    usages: Iterable[_Usage],
+    stages: Mapping[str, "subprocess.Popen[bytes]"],
+) -> tuple[float, float]:
     """Return the seconds until every message is decided, and until the store has every decision.
 
     The time begins with the first decision, so that the start of the stages does not count.
@@ -135,6 +142,9 @@ def _wait(kafka: KafkaSettings, url: str, usages: Iterable[_Usage]) -> tuple[flo
     while not recorded:
         time.sleep(PAUSE_S)
         now = time.monotonic()
+        ended = [name for name, stage in stages.items() if stage.poll() is not None]
+        if ended:
+            raise RuntimeError(f"{', '.join(ended)} ended; run the stage by hand to see why")
         if now - started > LIMIT_S:
             raise TimeoutError(f"not every message is in the store after {LIMIT_S:.0f} s")
         for usage in usages:
