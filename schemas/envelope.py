@@ -88,7 +88,7 @@ def headers_from(
 
 
 def with_type(headers: Headers, ce_type: bytes) -> Headers:
-    """Return the headers of another record about the same message."""
+    """Return the headers of another record about the same message; `ce_type` is the first one."""
     return [("ce_type", ce_type), *headers[1:]]
 
 

@@ -27,8 +27,10 @@ from workers.run import MIGRATIONS
 
 COUNT = int(os.environ.get("BENCH_MESSAGES", "1000000"))
 ROUTERS = int(os.environ.get("BENCH_ROUTERS", "1"))
-PAUSE_S = 1.0
-LIMIT_S = 3600.0
+_PAUSE_S = 1.0
+"""The pause between two looks at the processes, the log and the store."""
+
+_LIMIT_S = 3600.0
 _CALL_S = 10.0
 
 
@@ -140,18 +142,18 @@ def _wait(
     started = time.monotonic()
     began = routed = recorded = 0.0
     while not recorded:
-        time.sleep(PAUSE_S)
+        time.sleep(_PAUSE_S)
         now = time.monotonic()
         ended = [name for name, stage in stages.items() if stage.poll() is not None]
         if ended:
             raise RuntimeError(f"{', '.join(ended)} ended; run the stage by hand to see why")
-        if now - started > LIMIT_S:
-            raise TimeoutError(f"not every message is in the store after {LIMIT_S:.0f} s")
+        if now - started > _LIMIT_S:
+            raise TimeoutError(f"not every message is in the store after {_LIMIT_S:.0f} s")
         for usage in usages:
             usage.update()
         decided = _count_decisions(consumer)
         if decided and not began:
-            began = now - PAUSE_S
+            began = now - _PAUSE_S
         if decided >= COUNT and not routed:
             routed = now
         if routed:
