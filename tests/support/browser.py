@@ -26,6 +26,10 @@ ARGS = [
 ]
 
 
+WIDE_ELEMENTS = """(width) => [...document.querySelectorAll("body *")]
+    .filter((element) => element.getBoundingClientRect().right > width)
+    .map((element) => element.outerHTML.slice(0, 200))"""
+
 LAYOUTS: list[JsonBody] = [
     {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", "locale": "tr-TR"},
     {
@@ -59,9 +63,8 @@ async def check_page(page: Page, where: str) -> None:
     assert findings == [], where
     width = page.viewport_size
     assert width is not None
-    assert await page.evaluate("() => document.documentElement.scrollWidth") <= width["width"], (
-        where
-    )
+    if await page.evaluate("() => document.documentElement.scrollWidth") > width["width"]:
+        raise AssertionError(f"{where}: {await page.evaluate(WIDE_ELEMENTS, width['width'])}")
 
 
 async def shot(page: Page, name: str) -> None:

@@ -16,6 +16,15 @@ from workers.console.texts import Texts
 
 __all__ = ["browser"]
 
+SUBMIT_LEASE = """({action, lease}) => {
+    const form = document.createElement("form");
+    form.method = "post";
+    form.action = action;
+    form.append(Object.assign(document.createElement("input"), {name: "lease", value: lease}));
+    document.body.append(form);
+    form.submit();
+}"""
+
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=["desk light tr", "phone dark en"])
 async def test_every_page_is_accessible(
@@ -54,6 +63,40 @@ async def test_every_page_is_accessible(
             ).click()
         name = path.strip("/").replace("/", "-").replace("?", "-") or "flow"
         await shot(page, f"{name[:24]}-{layout['locale']}")
+    await context.close()
+
+
+async def test_words_without_spaces_fit_on_a_phone(road: LocalProfile, browser: Browser) -> None:
+    long = "uzun" * 60
+    sent = road.send(
+        f"Faturam yanlış {long} https://ornek.example/{long}?{long}",
+        uuid.uuid4().hex,
+        subject=f"Fatura{long}",
+        sender={"name": long, "email": f"{long[:60]}@{long[:60]}.example", "handle": long},
+    )
+    message = road.message(sent["id"], lambda m: m["decision"])
+    department = message["decision"]["department"]
+    context = await browser.new_context(**LAYOUTS[1])
+    page = await context.new_page()
+    await page.goto(signed_in_address(road, f"/desk/{department}"))
+    item = road.claim(department, sent["conversation"], agent="console")
+    # An empty answer is refused, and the page shows the item again.
+    form = {"action": f"/desk/{department}/{item['id']}/reply", "lease": item["lease"]}
+    await page.evaluate(SUBMIT_LEASE, form)
+    await expect(page.locator("#lease")).to_be_visible()
+    await check_page(page, "a claimed item with long words")
+    await shot(page, "item-long-words")
+    await page.get_by_role("button", name="Release").click()
+    for path in (
+        "/",
+        "/messages",
+        f"/messages/{sent['id']}",
+        f"/messages/{sent['id']}/customer",
+        f"/messages?q={long}",
+    ):
+        await page.goto(road.access["console"] + path)
+        await check_page(page, path)
+        await shot(page, f"long-words-{path.strip('/').replace('/', '-')[:24]}")
     await context.close()
 
 
