@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from collections import Counter
 
 from redis.asyncio import Redis as Client
 
@@ -63,7 +64,8 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 class FaultyPublisher(Publisher):
     """A publisher whose outcomes fail now and then, before or after Kafka has them.
 
-    An agent's outcomes wait for the event of that agent in `pauses`.
+    An agent's outcomes wait for the event of that agent in `pauses`. `published` counts the
+    outcomes of each agent that Kafka has.
     """
 
     def __init__(self, settings: Settings, rng: random.Random) -> None:
@@ -72,6 +74,7 @@ class FaultyPublisher(Publisher):
         self.fault_rate = 0.0
         self.dying: set[str] = set()
         self.pauses: dict[str, asyncio.Event] = {}
+        self.published: Counter[str] = Counter()
 
     async def publish(self, topic: AnyTopic, record: Record, **more: object) -> tuple[int, int]:
         """Publish, unless this is the moment at which Kafka or the agent fails."""
@@ -82,9 +85,17 @@ class FaultyPublisher(Publisher):
             rate = 1.0 if record.agent in self.dying else self.fault_rate
             if self._rng.random() < rate:
                 if self._rng.random() < 0.5:
-                    await super().publish(topic, record, **more)
+                    await self._publish_counted(topic, record, **more)
                 raise fault
+            return await self._publish_counted(topic, record, **more)
         return await super().publish(topic, record, **more)
+
+    async def _publish_counted(
+        self, topic: AnyTopic, outcome: Outcome, **more: object
+    ) -> tuple[int, int]:
+        position = await super().publish(topic, outcome, **more)
+        self.published[outcome.agent] += 1
+        return position
 
 
 class RecordingDeskQueue(DeskQueue):

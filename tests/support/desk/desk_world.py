@@ -134,6 +134,7 @@ class World:
     ) -> tuple[Answer, R | None]:
         """Run one call of an agent, record it, and return its result if it has one."""
         begin, era = asyncio.get_running_loop().time(), self.era
+        published = self.publisher.published[agent]
         result: R | None = None
         answer: Answer = "ok"
         try:
@@ -147,16 +148,34 @@ class World:
                 raise
             answer = "unsure"
         if item is not None:
-            self._note(agent, verb, item, (begin, era), answer)
+            published = self.publisher.published[agent] - published
+            self._note(agent, verb, item, (begin, era), answer, published=published > 0)
         return answer, result
 
     def _note(
-        self, agent: str, verb: str, item: Item, begin: tuple[float, int], answer: Answer
+        self,
+        agent: str,
+        verb: str,
+        item: Item,
+        begin: tuple[float, int],
+        answer: Answer,
+        *,
+        published: bool = False,
     ) -> None:
-        messages, end = self.desk_queue.shown[item.lease], asyncio.get_running_loop().time()
-        start, era = begin if begin[1] == self.era else (begin[0], -1)
+        start, era = begin
         self.acts.append(
-            Act(agent, verb, item.lease, item.conversation, messages, start, end, answer, era)
+            Act(
+                agent=agent,
+                verb=verb,
+                lease=item.lease,
+                conversation=item.conversation,
+                messages=self.desk_queue.shown[item.lease],
+                start=start,
+                end=asyncio.get_running_loop().time(),
+                answer=answer,
+                era=era if era == self.era else -1,
+                published=published,
+            )
         )
 
     async def claim(self, agent: str, department: str, count: int = 2) -> list[Item]:

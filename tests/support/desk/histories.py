@@ -22,6 +22,7 @@ class Act:
     """One call of an agent; `unsure` is an answer 503 or no answer.
 
     `era` counts the histories of Redis, -1 for a call that began in one and ended in another.
+    `published` says whether the call brought an outcome into Kafka.
     """
 
     agent: str
@@ -33,6 +34,7 @@ class Act:
     end: float
     answer: Answer
     era: int = 0
+    published: bool = True
 
 
 def counted_closings(outcomes: Iterable[Outcome]) -> dict[MessageHops, Outcome]:
@@ -84,13 +86,14 @@ def _uncounted(act: Act, closed: dict[MessageHops, Outcome]) -> list[str]:
 def _refused_repeats(acts: Sequence[Act], closed: dict[MessageHops, Outcome]) -> list[str]:
     """Return the repeats that were refused although the act without an answer counts.
 
-    Only within one era: a Redis that lost its history knows no lease of it.
+    Only within one era: a Redis that lost its history knows no lease of it. An act that brought no
+    outcome into Kafka can't count: its agent may have closed the item later, under another lease.
     """
     broken, unsure = [], {}
     for act in acts:
         if act.verb not in KINDS or act.era < 0:
             continue
-        if act.answer == "unsure":
+        if act.answer == "unsure" and act.published:
             unsure[act.lease, act.verb] = act.era
         elif act.answer == "refused" and unsure.get((act.lease, act.verb)) == act.era:
             winners = {(o.agent, o.kind) for p in act.messages if (o := closed.get(p))}

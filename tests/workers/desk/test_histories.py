@@ -56,6 +56,16 @@ def test_a_repeat_may_be_refused_when_another_counts_or_redis_forgot() -> None:
     assert violations(same, [_outcome("resolved", "b", "m")], [("m", 0)]) == []
 
 
+def test_a_repeat_may_be_refused_when_the_agent_closed_the_item_under_a_later_lease() -> None:
+    # Redis had no disk, so the first call published nothing; then the lease ended.
+    acts = [
+        _act("a", "complete", 4, "unsure", published=False),
+        _act("a", "complete", 6, "refused", published=False),
+        _act("a", "complete", 9, lease="later lease of a"),
+    ]
+    assert violations(acts, [_outcome("resolved", "a", "m")], [("m", 0)]) == []
+
+
 @pytest.mark.parametrize(
     ("acts", "outcomes", "queued", "text"),
     [
