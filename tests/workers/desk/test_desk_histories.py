@@ -25,13 +25,18 @@ from workers.desk_queue.values import LeaseLost
 AGENTS = 5
 
 
-def _state(word: str) -> Callable[[World], Awaitable[None]]:
-    """Return a harm that puts the primary into one of its bad states for a short time."""
+def _state(word: str, *, forgets: bool = False) -> Callable[[World], Awaitable[None]]:
+    """Return a harm that puts the primary into one of its bad states for a short time.
+
+    A state that `forgets` takes the data of the replica, without the last writes of the primary.
+    """
 
     async def harm(world: World) -> None:
         primary, replica = world.primary, world.replica
         state = STATES[word](primary, replica)
+        world.era += forgets
         await asyncio.to_thread(state.__enter__)
+        world.era += forgets
         await world.pause(0.4)
         await asyncio.to_thread(state.__exit__, None, None, None)
         await asyncio.to_thread(replica.follow, primary)
@@ -46,7 +51,7 @@ async def _flush(world: World) -> None:
 
 
 HARMS: dict[str, Callable[[World], Awaitable[None]]] = {
-    "read-only": _state("READONLY"),
+    "read-only": _state("READONLY", forgets=True),
     "older replica": lambda world: world.fail_over(0.5),
     "full": _state("OOM"),
     "emptied": _flush,
