@@ -87,7 +87,7 @@ def _refused_repeats(acts: Sequence[Act], closed: dict[MessageHops, Outcome]) ->
     """Return the repeats that were refused although the act without an answer counts.
 
     Only within one era: a Redis that lost its history knows no lease of it. An act that brought no
-    outcome into Kafka can't count: its agent may have closed the item later, under another lease.
+    outcome into Kafka can't count. Its agent may have closed the item later, under another lease.
     """
     broken, unsure = [], {}
     for act in acts:

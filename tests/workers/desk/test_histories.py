@@ -57,7 +57,7 @@ def test_a_repeat_may_be_refused_when_another_counts_or_redis_forgot() -> None:
 
 
 def test_a_repeat_may_be_refused_when_the_agent_closed_the_item_under_a_later_lease() -> None:
-    # Redis had no disk, so the first call published nothing; then the lease ended.
+    # A Redis without a disk refused the first call, which published nothing. Then the lease ended.
     acts = [
         _act("a", "complete", 4, "unsure", published=False),
         _act("a", "complete", 6, "refused", published=False),
