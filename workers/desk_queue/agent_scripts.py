@@ -64,10 +64,17 @@ local function contents(messages)
   end
   return list
 end
+local function drop_place(d, c)
+  local item, lease = unpack(redis.call('HMGET', P .. 'c:' .. d .. ':' .. c, 'i', 'l'))
+  if lease then redis.call('DEL', P .. 'lease:' .. lease) end
+  -- An item of which a part was moved is in two departments.
+  if item and redis.call('GET', P .. 'item:' .. item) == d .. ' ' .. c then
+    redis.call('DEL', P .. 'item:' .. item)
+  end
+end
 local function forget(d, c)
   local key = d .. ':' .. c
-  local item = redis.call('HGET', P .. 'c:' .. key, 'i')
-  if item then redis.call('DEL', P .. 'item:' .. item) end
+  drop_place(d, c)
   redis.call('DEL', P .. 'c:' .. key, P .. 'x:' .. key)
   redis.call('ZREM', P .. 'ready:' .. d, c)
   redis.call('ZREM', P .. 'leased:' .. d, c)
@@ -75,13 +82,13 @@ local function forget(d, c)
 end
 local function back(d, c)
   local key = d .. ':' .. c
-  local fields = redis.call('HMGET', P .. 'c:' .. key, 'i', 's')
-  if fields[1] then redis.call('DEL', P .. 'item:' .. fields[1]) end
+  drop_place(d, c)
   redis.call('DEL', P .. 'x:' .. key)
   redis.call('ZREM', P .. 'leased:' .. d, c)
   redis.call('ZREM', P .. 'closing:' .. d, c)
   redis.call('HDEL', P .. 'c:' .. key, 'l', 'a')
-  if fields[2] then redis.call('ZADD', P .. 'ready:' .. d, fields[2], c) end
+  local score = redis.call('HGET', P .. 'c:' .. key, 's')
+  if score then redis.call('ZADD', P .. 'ready:' .. d, score, c) end
 end
 local function short(item) return string.sub(redis.sha1hex(item), 1, 8) end
 local function repeated(lease, verb)
@@ -90,13 +97,15 @@ local function repeated(lease, verb)
   if closed == verb then return {'closed', outcome} end
 end
 local function leased(item, lease)
-  local place = redis.call('GET', P .. 'item:' .. item)
+  local place = redis.call('GET', P .. 'lease:' .. lease)
+    or redis.call('GET', P .. 'item:' .. item)
   if not place then
     return nil, {string.match(lease, '%.(%x+)$') == short(item) and 'lost' or 'unknown'}
   end
   local d, c = string.match(place, '^(%S+) (%S+)$')
   local key = d .. ':' .. c
-  if redis.call('HGET', P .. 'c:' .. key, 'l') ~= lease then return nil, {'lost'} end
+  local held = redis.call('HMGET', P .. 'c:' .. key, 'l', 'i')
+  if held[1] ~= lease or held[2] ~= item then return nil, {'lost'} end
   local verb = redis.call('HGET', P .. 'x:' .. key, 'verb')
   if verb then return d, c, verb end
   local ends = redis.call('ZSCORE', P .. 'leased:' .. d, c)
@@ -134,6 +143,7 @@ for _, c in ipairs(redis.call('ZRANGE', P .. 'ready:' .. d, 0, tonumber(count) -
     end
     local lease = epoch .. '.' .. fence .. '.' .. word .. '.' .. short(item)
     redis.call('HSET', P .. 'c:' .. key, 'i', item, 'l', lease, 'a', agent)
+    redis.call('SET', P .. 'lease:' .. lease, d .. ' ' .. c)
     redis.call('SET', P .. 'item:' .. item, d .. ' ' .. c)
     redis.call('ZADD', P .. 'leased:' .. d, now + lease_ms, c)
     answer[#answer + 1] = item

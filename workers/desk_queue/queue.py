@@ -14,7 +14,8 @@ behind the prefix `santral:lines:`, where D is a department and C a conversation
     x:D:C      hash of a closing; lease, verb, answer (its last outcome, empty once another
                agent's counts), o<id> for each outcome that did not come yet
     closed:L   "outcome verb" of a closing by lease L whose outcomes all count, for a time
-    item:ID    "D C", while leased or closing        body:M:H  WorkItem at H hops
+    lease:L    "D C", while leased or closing        body:M:H  WorkItem at H hops
+    item:ID    "D C" of the newest lease on it, since a half-moved item is in two departments
     done:M     "hops, first outcome that closed it, 1 if the message waited then", for a time
     at         hash "topic/partition" -> offset up to which the scripts applied it
     epoch, fence, verified (the history that the feed compared with Kafka), doubt (another history

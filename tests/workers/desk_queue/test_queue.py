@@ -133,6 +133,34 @@ async def test_the_token_of_a_lease_that_ended_is_refused(
     assert (await desk_queue.extend_lease("m", claimed[0].lease, 1000)).agent == "b"
 
 
+async def test_a_half_moved_item_stays_with_its_agent_beside_its_other_half(
+    desk_queue: DeskQueue,
+) -> None:
+    await _add(desk_queue, "m1", arrived_ms=1)
+    await _add(desk_queue, "m2", arrived_ms=2)
+    (claim,), _ = await desk_queue.claim("d", "a", 10_000, 1)
+    await desk_queue.mark_closing("m1", claim.lease, "reroute other", ["o1", "o2"])
+    # Only the first of the two outcomes has come, and the message goes on at its new department.
+    await _close(desk_queue, ("m1", 0), outcome="o1")
+    await _add(desk_queue, "m1", hops=1, department="other")
+    (moved,), _ = await desk_queue.claim("other", "b", 10_000, 1)
+    assert moved.item == claim.item == "m1"
+    again = await desk_queue.extend_lease("m1", claim.lease, 10_000, verb="reroute other")
+    assert (again.department, _bodies(again.messages)) == ("d", [b"m2/0"])
+    await desk_queue.release("m1", moved.lease)
+    await desk_queue.mark_closing("m1", claim.lease, "reroute other", ["o2"])
+    with pytest.raises(LeaseLost):
+        await desk_queue.extend_lease("m1", moved.lease, 10_000)
+
+
+async def test_a_lease_opens_no_other_item(desk_queue: DeskQueue) -> None:
+    await _add(desk_queue, "m1", "c1")
+    await _add(desk_queue, "m2", "c2")
+    first, _ = (await desk_queue.claim("d", "a", 10_000, 2))[0]
+    with pytest.raises((LeaseLost, ItemUnknown)):
+        await desk_queue.extend_lease("m2", first.lease, 10_000)
+
+
 async def test_a_finished_item_differs_from_an_unknown_one(desk_queue: DeskQueue) -> None:
     await _add(desk_queue, "m")
     (claim,), _ = await desk_queue.claim("d", "a", 10_000, 1)
