@@ -140,7 +140,7 @@ async def test_a_half_moved_item_stays_with_its_agent_beside_its_other_half(
     await _add(desk_queue, "m2", arrived_ms=2)
     (claim,), _ = await desk_queue.claim("d", "a", 10_000, 1)
     await desk_queue.mark_closing("m1", claim.lease, "reroute other", ["o1", "o2"])
-    # Only the first of the two outcomes has come, and the message goes on at its new department.
+    # Only the first of the two outcomes has come. Its message waits in the new department.
     await _close(desk_queue, ("m1", 0), outcome="o1")
     await _add(desk_queue, "m1", hops=1, department="other")
     (moved,), _ = await desk_queue.claim("other", "b", 10_000, 1)
