@@ -22,11 +22,12 @@ from runtime.clock import Clock
 from runtime.health.faults import guard
 from runtime.health.progress import Partition
 from runtime.log import get
+from runtime.unknown_words import is_known
 from schemas import envelope, topics
 from schemas.errors import Rejected
 from schemas.incident import Incident
 from schemas.message import Message
-from schemas.outcome import KINDS, Outcome
+from schemas.outcome import Outcome
 from schemas.state.conversation import ConversationState
 
 log = get(__name__)
@@ -151,8 +152,10 @@ class Decider:
             self.poison[partition] += 1
             return
         self.poison[partition] = 0
-        if isinstance(content, Outcome) and content.kind not in KINDS:
-            metrics.count("santral_words_unknown_total", topic=record.topic())
+        if isinstance(content, Message):
+            is_known(topics.MESSAGES, content)
+        else:
+            is_known(topics.OUTCOMES, content)
         analysis = batch.analyses.get(id(content))
         load_state = self._state_loader(batch, (record.partition(), content.conversation))
         try:

@@ -187,7 +187,8 @@ METRICS: dict[Name, Metric] = {
     ),
     "santral_words_unknown_total": Metric(
         "counter",
-        "Records skipped because this version does not know their kind: upgrade it.",
+        "Records with a kind, status or state that this version does not know and passes over: "
+        "upgrade it.",
         ("topic",),
     ),
     "santral_replies_sent_total": Metric(

@@ -1,7 +1,7 @@
 """The common base of every Struct that travels, and the deterministic ids. Pure."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, TypeAlias
 
@@ -16,6 +16,24 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,62}$")]
 """The name of a department, a rule or a topic, in lower-case letters, digits and underscores."""
+
+MAX_WORD_CHARS = 63
+"""The longest word of an open list, which is the longest Name, too."""
+
+
+def open_list(words: Iterable[str]) -> msgspec.Meta:
+    """Return the constraint of a field whose words may become more; `words` are those of today.
+
+    A newer writer may use another word. Every reader must take such a record, and passes over the
+    word that it does not know.
+    """
+    return msgspec.Meta(
+        min_length=1,
+        max_length=MAX_WORD_CHARS,
+        description="An open list: skip a word that you do not know.",
+        examples=sorted(words),
+    )
+
 
 Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | float | bool | None"
 """A value of JSON."""

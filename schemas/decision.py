@@ -4,14 +4,18 @@ router/decision/decide.py makes them, and the queues, the desk, the store and th
 Pure.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from schemas.base import Id, Name, Record, Time
+from schemas.base import Id, Name, Record, Time, open_list
 from schemas.message import Message
 
 Action = Literal["queue", "append", "repeat", "automatic", "triage"]
+ACTIONS: frozenset[str] = frozenset(get_args(Action))
+"""The actions that this version knows."""
+
+ReasonKind = Literal["rule", "model", "state"]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Priority = Annotated[int, msgspec.Meta(ge=0, le=100)]
 
@@ -36,7 +40,7 @@ class Reason(Record, frozen=True, kw_only=True):
     `weight` counts for the department in `speaks_for`, which is empty when the reason favours none.
     """
 
-    kind: Literal["rule", "model", "state"]
+    kind: Annotated[str, open_list(get_args(ReasonKind))]
     id: str
     version: str
     evidence: tuple[Evidence, ...] = ()
@@ -97,7 +101,7 @@ class Decision(Record, frozen=True, kw_only=True):
     guesses: tuple[Guess, ...] = ()
     entities: tuple[Entity, ...] = ()
     flags: tuple[str, ...] = ()
-    action: Action
+    action: Annotated[str, open_list(ACTIONS)]
     hops: Annotated[int, msgspec.Meta(ge=0)] = 0
     pack: str = ""
     model: str | None = None

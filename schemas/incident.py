@@ -6,15 +6,18 @@ them. An incident is the sequence of its records, which `fold_records` folds. Pu
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from schemas.base import Id, Record, Time, derived_id
+from schemas.base import Id, Record, Time, derived_id, open_list
 
 Status = Literal["opened", "grown", "confirmed", "merged", "dismissed", "closed", "answered"]
 """The step that a record adds. The watch opens, grows and closes an incident. People confirm,
 merge, dismiss, close and answer it."""
+
+STATUSES: frozenset[str] = frozenset(get_args(Status))
+"""The steps that this version knows. A record with another one changes no incident."""
 
 READ_BACK = timedelta(days=14)
 """How far back readers of incidents.v1 start; every older incident is over."""
@@ -74,7 +77,7 @@ class Incident(Record, frozen=True, kw_only=True):
 
     id: Id
     brand: str
-    status: Status
+    status: Annotated[str, open_list(STATUSES)]
     title: str
     topics: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
@@ -98,7 +101,7 @@ class Incident(Record, frozen=True, kw_only=True):
 
 
 def apply_record(incident: Incident | None, record: Incident) -> Incident:
-    """Return an incident after one more record.
+    """Return an incident after one more record, whose status is one of STATUSES.
 
     The watch never overrides a person's dismissal or merge, which it may not have seen yet. A
     confirmed incident stays confirmed while it grows. A closed incident can open again.
@@ -182,8 +185,13 @@ def likely_same_cause(
 
 
 def fold_records(records: Iterable[Incident]) -> dict[str, Incident]:
-    """Return every incident by its id, after all of its records in their order."""
+    """Return every incident by its id, after all of its records in their order.
+
+    A record with an unknown status changes nothing.
+    """
     incidents: dict[str, Incident] = {}
     for record in records:
+        if record.status not in STATUSES:
+            continue
         incidents[record.id] = apply_record(incidents.get(record.id), record)
     return incidents

@@ -3,16 +3,21 @@
 Ingest fills it, the router decides on it, and the desk and the store show it. Pure.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from schemas.base import Id, Record, Time
+from schemas.base import Id, Record, Time, open_list
 
 Kind = Literal["mail", "chat", "call", "post", "review", "form", "note"]
 HandleKind = Literal["email", "phone", "handle", "customer_no"]
 EventKind = Literal["edited", "deleted", "reaction"]
 AutomaticKind = Literal["out_of_office", "bounce", "receipt", "abuse_report", "list", "loop"]
+Role = Literal["customer", "agent", "unknown"]
+Unit = Literal["characters", "bytes"]
+
+KINDS: frozenset[str] = frozenset(get_args(Kind))
+"""The kinds of messages that this version knows; it routes the other ones, too."""
 
 TEXT_LIMIT = 128 * 1024
 """The longest text that Santral reads, in characters."""
@@ -31,7 +36,7 @@ _MAX_THREAD_IDS = 20
 class Handle(Record, frozen=True, kw_only=True):
     """One way to reach or recognise a person; phones in E.164, addresses in lower case."""
 
-    kind: HandleKind
+    kind: Annotated[str, open_list(get_args(HandleKind))]
     value: Annotated[str, msgspec.Meta(max_length=512)]
 
 
@@ -80,7 +85,7 @@ class Automatic(Record, frozen=True, kw_only=True):
     `until` is the day on which an absence ends, if the notice names it.
     """
 
-    kind: AutomaticKind
+    kind: Annotated[str, open_list(get_args(AutomaticKind))]
     evidence: str
     bounce: Bounce | None = None
     until: Time | None = None
@@ -99,7 +104,7 @@ class Forwarded(Record, frozen=True, kw_only=True):
 class Event(Record, frozen=True, kw_only=True):
     """An edit, deletion or reaction; `of` is the id of the message it touches."""
 
-    kind: EventKind
+    kind: Annotated[str, open_list(get_args(EventKind))]
     of: Id
 
 
@@ -110,7 +115,7 @@ class Turn(Record, frozen=True, kw_only=True):
     """
 
     speaker: str
-    role: Literal["customer", "agent", "unknown"]
+    role: Annotated[str, open_list(get_args(Role))]
     start: float
     end: float
     text: str
@@ -154,7 +159,7 @@ class Answering(Record, frozen=True, kw_only=True):
 
     until: Time | None = None
     limit: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    unit: Literal["characters", "bytes"] = "characters"
+    unit: Annotated[str, open_list(get_args(Unit))] = "characters"
     forbidden: str = ""
     public: bool = False
 
@@ -182,7 +187,7 @@ class Message(Record, frozen=True, kw_only=True):
     source: str
     native_id: str
     conversation: Id
-    kind: Kind
+    kind: Annotated[str, open_list(KINDS)]
     sender: Party
     recipients: tuple[Party, ...] = ()
     subject: str = ""

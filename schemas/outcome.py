@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from schemas.base import Id, Name, Record, Time
+from schemas.base import Id, Name, Record, Time, open_list
 from schemas.decision import WorkItem
 from schemas.message import Party
 
@@ -79,6 +79,11 @@ def closed_messages(outcome: Outcome) -> tuple[tuple[str, int], ...]:
     return tuple(zip(outcome.messages, outcome.message_hops, strict=True))
 
 
+ReplyKind = Literal["answer", "acknowledgement"]
+REPLY_KINDS: frozenset[str] = frozenset(get_args(ReplyKind))
+"""The kinds of replies that this version knows. It sends another one as a machine's text."""
+
+
 class Reply(Record, frozen=True, kw_only=True):
     """A text to be sent on the conversation's channel.
 
@@ -86,7 +91,7 @@ class Reply(Record, frozen=True, kw_only=True):
     """
 
     id: Id
-    kind: Literal["answer", "acknowledgement"]
+    kind: Annotated[str, open_list(REPLY_KINDS)]
     brand: str
     channel: str
     source: str

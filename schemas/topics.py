@@ -10,16 +10,20 @@ from typing import Any, Generic, Literal, TypeVar
 
 from schemas.base import Record, Time
 from schemas.dead_letter import DeadLetter
-from schemas.decision import Decision, WorkItem
-from schemas.incident import Incident, Pulse, pulse_id
+from schemas.decision import ACTIONS, Decision, WorkItem
+from schemas.incident import STATUSES, Incident, Pulse, pulse_id
+from schemas.message import KINDS as MESSAGE_KINDS
 from schemas.message import Message
-from schemas.outcome import Outcome, Reply
+from schemas.outcome import KINDS as OUTCOME_KINDS
+from schemas.outcome import REPLY_KINDS, Outcome, Reply
+from schemas.state.conversation import STATUSES as CONVERSATION_STATUSES
 from schemas.state.conversation import ConversationState
 from schemas.state.cursor import Cursor
+from schemas.state.delivery import STATES as DELIVERY_STATES
 from schemas.state.delivery import ReplyDelivery
-from schemas.state.link import Link
+from schemas.state.link import VERDICTS, Link
+from schemas.state.waiting import CLOSED, WaitingMessage, closed_key, waiting_key
 from schemas.state.waiting import WAITING as WAITS
-from schemas.state.waiting import WaitingMessage, closed_key, waiting_key
 
 R = TypeVar("R", bound=Record)
 
@@ -41,7 +45,8 @@ class Topic(Generic[R]):
     A compacted topic with a retention time also drops what is older than that. An `eager` one
     compacts early and in small segments: most of its records are soon without worth. `key` names
     the record's key for readers of the documentation, and `key_of` returns it. `ce_type` is the
-    type in the CloudEvents header; a renamed Struct leaves it as it is.
+    type in the CloudEvents header; a renamed Struct leaves it as it is. `is_known` says whether
+    this version knows a record's own word (its kind, status or state).
     """
 
     name: str
@@ -58,6 +63,7 @@ class Topic(Generic[R]):
     retention_ms: int = 30 * DAY_MS
     compact: bool = False
     eager: bool = False
+    is_known: Callable[[R], bool] = lambda _record: True
 
 
 AnyTopic = Topic[Any]
@@ -95,6 +101,7 @@ MESSAGES = Topic(
     read_by="router, recorder",
     carries="every accepted message",
     retention_ms=90 * DAY_MS,
+    is_known=lambda message: message.kind in MESSAGE_KINDS,
 )
 DECISIONS = Topic(
     name="decisions.v1",
@@ -108,6 +115,7 @@ DECISIONS = Topic(
     read_by="watch, recorder, analysts",
     carries="where each message went and why, without the customer's text",
     retention_ms=90 * DAY_MS,
+    is_known=lambda decision: decision.action in ACTIONS,
 )
 CONVERSATIONS = Topic(
     name="conversations.v1",
@@ -122,6 +130,7 @@ CONVERSATIONS = Topic(
     carries="the router's own memory, newest value of each conversation",
     retention_ms=FOREVER_MS,
     compact=True,
+    is_known=lambda state: state.status in CONVERSATION_STATUSES,
 )
 OUTCOMES = Topic(
     name="outcomes.v1",
@@ -135,6 +144,7 @@ OUTCOMES = Topic(
     read_by="router, recorder, desk",
     carries="what people and workers did",
     retention_ms=90 * DAY_MS,
+    is_known=lambda outcome: outcome.kind in OUTCOME_KINDS,
 )
 WAITING = Topic(
     name="waiting.v1",
@@ -151,6 +161,7 @@ WAITING = Topic(
     retention_ms=FOREVER_MS,
     compact=True,
     eager=True,
+    is_known=lambda entry: entry.state in (WAITS, CLOSED),
 )
 REPLIES = Topic(
     name="replies.v1",
@@ -163,6 +174,7 @@ REPLIES = Topic(
     written_by="desk, acknowledgements",
     read_by="reply actions, door",
     carries="texts to be sent to customers",
+    is_known=lambda reply: reply.kind in REPLY_KINDS,
 )
 DELIVERIES = Topic(
     name="deliveries.v1",
@@ -176,6 +188,7 @@ DELIVERIES = Topic(
     read_by="reply actions",
     carries="how far each reply to a customer is, in the partition of its reply",
     compact=True,
+    is_known=lambda delivery: delivery.state in DELIVERY_STATES,
 )
 INCIDENTS = Topic(
     name="incidents.v1",
@@ -190,6 +203,7 @@ INCIDENTS = Topic(
     carries="incidents opened, grown, closed, and what people said of them",
     partitions="one",
     retention_ms=FOREVER_MS,
+    is_known=lambda incident: incident.status in STATUSES,
 )
 PULSES = Topic(
     name="pulses.v1",
@@ -218,6 +232,7 @@ LINKS = Topic(
     carries="which handles people say are one customer's, or are not",
     partitions="one",
     retention_ms=FOREVER_MS,
+    is_known=lambda link: link.status in VERDICTS,
 )
 DEAD = Topic(
     name="dead.v1",
@@ -290,6 +305,7 @@ def queue(department: str) -> Topic[WorkItem]:
         carries=f"the work of the department {department}",
         partitions="queue",
         retention_ms=90 * DAY_MS,
+        is_known=lambda work: work.decision.action in ACTIONS,
     )
 
 

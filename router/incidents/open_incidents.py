@@ -14,6 +14,7 @@ from runtime.clock import Clock
 from runtime.health.faults import guard
 from runtime.log import get
 from runtime.settings.structs import KafkaSettings
+from runtime.unknown_words import is_known
 from schemas import envelope, topics
 from schemas.errors import Rejected
 from schemas.incident import ENDED, READ_BACK, Incident, apply_record, resolve_merged
@@ -139,6 +140,8 @@ class OpenIncidents:
                 update = envelope.decode(Incident, record.value())
             except Rejected as rejection:
                 log.warning("record.undecodable", topic=record.topic(), text=rejection.text)
+                continue
+            if not is_known(topics.INCIDENTS, update):
                 continue
             with guard(log, STEP, incident=update.id):
                 self._incidents[update.id] = apply_record(self._incidents.get(update.id), update)

@@ -16,6 +16,7 @@ from runtime import log as logs
 from runtime.bus.readers import read_to_end
 from runtime.health.faults import guard
 from runtime.settings.structs import Settings, WatchSettings
+from runtime.unknown_words import is_known
 from schemas import envelope, topics
 from schemas.base import Record
 from schemas.decision import WorkItem
@@ -39,6 +40,12 @@ def _decode(struct: type[R], value: bytes | None) -> R | None:
     except Rejected as error:
         log.warning("record.undecodable", kind=struct.__name__, text=error.text)
         return None
+
+
+def _decode_incident(value: bytes | None) -> Incident | None:
+    """Return an incident's record; None for an invalid one, and for one with an unknown status."""
+    record = _decode(Incident, value)
+    return record if record is not None and is_known(topics.INCIDENTS, record) else None
 
 
 def _tracker_options(settings: WatchSettings) -> TrackerOptions:
@@ -67,7 +74,7 @@ class WatchState:
             pulses += [p for r in batch if (p := _decode(Pulse, r.value)) is not None]
         since = int((self._began_at - READ_BACK.total_seconds()) * 1000)
         async for batch in read_to_end(settings.kafka, [topics.INCIDENTS.name], since):
-            records += [i for r in batch if (i := _decode(Incident, r.value)) is not None]
+            records += [i for r in batch if (i := _decode_incident(r.value)) is not None]
         self.remember(pulses, records)
         open_count = len(self.incidents.open_incidents())
         log.info("watch.restored", hours=len(pulses), incidents=open_count)
@@ -101,7 +108,7 @@ class WatchState:
 
     def apply_incident(self, value: bytes | None) -> None:
         """Take a person's verdict from incidents.v1."""
-        record = _decode(Incident, value)
+        record = _decode_incident(value)
         if record is not None and record.agent:
             with guard(log, STEP, incident=record.id):
                 self.incidents.apply(record)

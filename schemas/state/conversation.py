@@ -7,11 +7,11 @@ router/decision/decide.py reads the state. Every transition returns a new state.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from schemas.base import Id, Name, Record, Time
+from schemas.base import Id, Name, Record, Time, open_list
 
 SEEN_LIMIT = 20_000
 """Most ids in one state, at 8 bytes each, so that a full record stays under 256 KiB."""
@@ -21,6 +21,12 @@ HOP_LIMIT = 5
 
 _DIGEST_BYTES = 8
 _PARTICIPANT_LIMIT = 32  # a group of more people is a list
+
+
+Status = Literal["open", "resolved", "quiet"]
+
+STATUSES: frozenset[str] = frozenset(get_args(Status))
+"""The statuses that this version knows. The router treats another one as open."""
 
 
 class ConversationState(Record, frozen=True, kw_only=True):
@@ -36,7 +42,7 @@ class ConversationState(Record, frozen=True, kw_only=True):
     conversation: Id
     brand: str
     department: Name
-    status: Literal["open", "resolved", "quiet"] = "open"
+    status: Annotated[str, open_list(STATUSES)] = "open"
     language: str = "und"
     priority: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
     hops: int = 0

@@ -4,7 +4,7 @@ The sender writes a record before and after each try, and `fold` decides which p
 reply. All processes read the same order of records, so that they agree. Pure.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -14,12 +14,15 @@ DeliveryState = Literal["begun", "parked", "finished"]
 """One process tries to send a `begun` reply. A `parked` reply waits until `due`. The outcome of a
 `finished` reply is in outcomes.v1."""
 
+STATES: frozenset[str] = frozenset(get_args(DeliveryState))
+"""The states that this version knows."""
+
 AnyState = Annotated[
     str,
     msgspec.Meta(
         pattern="^[a-z][a-z0-9_]{0,62}$",
         description="An open list: skip a word that you do not know.",
-        examples=["begun", "parked", "finished"],
+        examples=list(get_args(DeliveryState)),
     ),
 ]
 
@@ -61,7 +64,7 @@ def fold(present: ReplyDelivery | None, record: ReplyDelivery) -> ReplyDelivery 
     holder of the earlier one parked the reply, and `finished` is the end. The numbers of attempts
     make a record harmless that arrives late or twice.
     """
-    if record.state not in ("begun", "parked", "finished"):
+    if record.state not in STATES:
         return present
     if present is None:
         return record

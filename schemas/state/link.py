@@ -4,15 +4,20 @@ The console writes it, with one message as evidence, and the store makes custome
 (workers/store/customers.py). No merge is final, because the newest link of a pair counts. Pure.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from schemas.base import Id, Record, Time, derived_id
+from schemas.base import Id, Record, Time, derived_id, open_list
 from schemas.message import Handle
 
 Node = Annotated[str, msgspec.Meta(pattern="^[a-z_]+:.", max_length=600)]
 """A handle as a node: kind, colon, value in lower case; `conversation:ID` for a conversation."""
+
+
+Verdict = Literal["linked", "unlinked"]
+VERDICTS: frozenset[str] = frozenset(get_args(Verdict))
+"""The verdicts that this version knows. A link with another one leaves the earlier verdict."""
 
 
 class Link(Record, frozen=True, kw_only=True):
@@ -25,7 +30,7 @@ class Link(Record, frozen=True, kw_only=True):
     brand: str
     a: Node
     b: Node
-    status: Literal["linked", "unlinked"]
+    status: Annotated[str, open_list(VERDICTS)]
     message: Id | None = None
     reason: str = ""
     agent: str

@@ -3,11 +3,15 @@
 import asyncio
 import json
 import uuid
+from datetime import UTC, datetime
+
+import msgspec
 
 from runtime.bus.publisher import Publisher
 from runtime.bus.readers import read_to_end
 from runtime.settings.structs import KafkaSettings
 from runtime.store import engine
+from tests.support.future_records import MESSAGE, RECORDS, WORD, future_value
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.waiting import wait
 from workers.store import queries
@@ -34,6 +38,42 @@ async def test_a_record_that_does_not_decode_is_buried_and_the_line_moves_on(
     await asyncio.to_thread(wait, "both dead letters", both_listed)
     ledger = await asyncio.to_thread(road.cli, "ledger", "--json", "--wait", "20")
     assert json.loads(ledger.stdout.splitlines()[-1])["unaccounted"] == 0
+
+
+async def test_records_of_a_later_version_pass_every_stage(road: LocalProfile) -> None:
+    publisher = Publisher(KafkaSettings(bootstrap=road.access["kafka"]), "test")
+    number = _new()
+    sent = msgspec.structs.replace(
+        MESSAGE,
+        id=number,
+        native_id=number,
+        conversation=f"c{number}",
+        received_at=datetime.now(UTC),
+    )
+    key = sent.conversation.encode()
+    await publisher.send("messages.v1", key, future_value(sent), [])
+    item = await asyncio.to_thread(road.claim, "billing", sent.conversation)
+    assert [m["kind"] for m in item["messages"]] == [WORD]
+    for name in ("outcomes.v1", "replies.v1", "decisions.v1", "incidents.v1", "links.v1"):
+        values = msgspec.to_builtins(RECORDS[name]) | {"conversation": sent.conversation}
+        named = {"item": number, "messages": [number], "message": number, "moved": None}
+        record = (
+            values | {k: v for k, v in named.items() if k in values} | {"id": f"{name}{number}"}
+        )
+        struct = type(RECORDS[name])
+        await publisher.send(name, key, future_value(msgspec.convert(record, struct)), [])
+    await publisher.stop()
+    done = await asyncio.to_thread(road.act, item, "complete")
+    assert done.status_code == 200
+    state = await asyncio.to_thread(
+        road.message, number, lambda m: "resolved" in {o["kind"] for o in m["outcomes"]}
+    )
+    assert {o["kind"] for o in state["outcomes"]} >= {"claimed", WORD, "resolved"}
+    with road.http("console", "console") as console:
+        page = console.get(f"/messages/{number}", headers={"Accept-Language": "tr"})
+    assert page.status_code in (200, 303)
+    listing = await asyncio.to_thread(road.cli, "dead", "list")
+    assert number not in listing.stdout
 
 
 def test_search_finds_a_word_in_either_alphabet(road: LocalProfile) -> None:

@@ -180,8 +180,8 @@ async def _send_envelope(
     client: aiosmtplib.SMTP, settings: EmailReplyAccount, address: str, reply: Reply
 ) -> None:
     """Send the sender and the recipient, before the server has any text."""
-    # An acknowledgement has a null sender, so that nobody answers its bounce (RFC 3834, 3.3).
-    envelope = "" if reply.kind == "acknowledgement" else clean_address(_sender(settings)[1])
+    # A machine's text has a null sender, so that nobody answers its bounce (RFC 3834, 3.3).
+    envelope = "" if reply.kind != "answer" else clean_address(_sender(settings)[1])
     try:
         await client.mail(envelope)
         await client.rcpt(clean_address(address))
@@ -236,7 +236,7 @@ def compose(reply: Reply, settings: EmailReplyAccount, address: str, key: bytes)
         text=reply.text,
         in_reply_to=reply.in_reply_to or "",
         references=reply.references,
-        automatic=reply.kind == "acknowledgement",
+        automatic=reply.kind != "answer",
     )
     try:
         return write_mail(mail)

@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Column
 
 from runtime.health.faults import guard
 from runtime.log import get
+from runtime.unknown_words import is_known
 from schemas import envelope, topics
 from schemas.base import Record
 from schemas.dead_letter import DeadLetter
@@ -23,6 +24,7 @@ from schemas.incident import Incident
 from schemas.message import Message
 from schemas.outcome import Outcome
 from schemas.state.link import Link, node
+from schemas.topics import Topic
 from workers.recorder.search_index import Words
 from workers.store.search_terms import words_of
 from workers.store.tables import METADATA
@@ -248,13 +250,14 @@ RowMaker = Callable[[Rows, bytes | None], Callable[[], None]]
 
 
 def _row_maker(
-    struct: type[R],
+    topic: Topic[R],
     add_row: Callable[[Rows, R, str], None],
     add_extras: Callable[[Rows, R], None] = _add_no_extras,
 ) -> RowMaker:
     def add(rows: Rows, value: bytes | None) -> Callable[[], None]:
-        record = envelope.decode(struct, value)
+        record = envelope.decode(topic.struct, value)
         assert value is not None
+        is_known(topic, record)  # the store has records with other words, too
         add_row(rows, record, value.decode())
         return partial(add_extras, rows, record)
 
@@ -262,12 +265,12 @@ def _row_maker(
 
 
 _ROW_MAKERS: dict[str, RowMaker] = {
-    topics.MESSAGES.name: _row_maker(Message, _add_message, _add_message_extras),
-    topics.DECISIONS.name: _row_maker(Decision, _add_decision, _add_decision_extras),
-    topics.OUTCOMES.name: _row_maker(Outcome, _add_outcome),
-    topics.DEAD.name: _row_maker(DeadLetter, _add_dead_letter),
-    topics.INCIDENTS.name: _row_maker(Incident, _add_incident, _add_incident_extras),
-    topics.LINKS.name: _row_maker(Link, _add_link),
+    topics.MESSAGES.name: _row_maker(topics.MESSAGES, _add_message, _add_message_extras),
+    topics.DECISIONS.name: _row_maker(topics.DECISIONS, _add_decision, _add_decision_extras),
+    topics.OUTCOMES.name: _row_maker(topics.OUTCOMES, _add_outcome),
+    topics.DEAD.name: _row_maker(topics.DEAD, _add_dead_letter),
+    topics.INCIDENTS.name: _row_maker(topics.INCIDENTS, _add_incident, _add_incident_extras),
+    topics.LINKS.name: _row_maker(topics.LINKS, _add_link),
 }
 
 

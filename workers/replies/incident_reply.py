@@ -20,6 +20,7 @@ from runtime.clock import Clock
 from runtime.health.faults import guard
 from runtime.log import get
 from runtime.settings.structs import Settings
+from runtime.unknown_words import is_known
 from schemas import envelope, topics
 from schemas.base import derived_id
 from schemas.decision import Decision
@@ -85,7 +86,7 @@ class IncidentResponder:
         except Rejected as error:
             log.warning("record.undecodable", topic=topics.INCIDENTS.name, text=error.text)
             return
-        if self._clock.now() - record.at > _MAX_AGE:
+        if not is_known(topics.INCIDENTS, record) or self._clock.now() - record.at > _MAX_AGE:
             return
         if record.status == "answered" or record.messages:
             await self._answer(record)

@@ -27,6 +27,7 @@ from runtime.health.checks import Health, LastSuccess
 from runtime.health.faults import is_outage
 from runtime.log import get
 from runtime.settings.structs import Settings
+from runtime.unknown_words import is_known
 from schemas import envelope, topics
 from schemas.delays import RECONNECT_S
 from schemas.errors import ERROR_TEXT_LIMIT, ConfigError, Problem, Rejected, Retry
@@ -166,6 +167,7 @@ class ReplySender:
             except Rejected as error:
                 log.warning("record.undecodable", topic=record.topic, text=error.text)
                 continue
+            is_known(topics.REPLIES, reply)  # another kind is sent, too, as a machine's text
             self._admit(partition, record.offset, reply)
 
     def _admit(self, partition: ReplyPartition, offset: int, reply: Reply) -> None:

@@ -103,7 +103,7 @@ class DeliveryWriter:
 
     async def publish_outcome(self, reply: Reply, kind: OutcomeKind, reason: str) -> None:
         """Publish a reply's outcome once; raise Retry if Kafka is away."""
-        text = reply.text if reply.kind == "acknowledgement" else ""
+        text = reply.text if reply.kind != "answer" else ""
         outcome = self._outcome(reply, reply.id, kind, reason, text=text)
         await self._publish(outcome, reply.channel)
 

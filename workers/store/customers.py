@@ -21,7 +21,7 @@ from runtime.clock import Clock
 from schemas import topics
 from schemas.errors import Rejected
 from schemas.http_api.bodies import ConversationOut, CustomerOut, HandleOut, LinkIn, ProposalOut
-from schemas.state.link import Link, ordered, pair
+from schemas.state.link import VERDICTS, Link, ordered, pair
 from schemas.text.masking import mask_personal_numbers
 
 _MAX_HANDLES = 50
@@ -49,7 +49,7 @@ class _HandleGraph:
         newest = {
             (link.a, link.b): link
             for link in (_link.decode(row[0]) for row in rows)
-            if link.brand == self.brand
+            if link.brand == self.brand and link.status in VERDICTS
         }
         self.verdicts |= newest
         return list(newest.values())

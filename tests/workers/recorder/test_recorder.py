@@ -138,7 +138,7 @@ def test_a_fault_in_the_extras_of_a_record_costs_only_them(
     def broken(_rows: Rows, record: Message) -> None:
         raise KeyError(record.id)
 
-    maker = _row_maker(Message, _add_message, broken)
+    maker = _row_maker(topics.MESSAGES, _add_message, broken)
     monkeypatch.setitem(_ROW_MAKERS, MESSAGES, maker)
     before = count_caught_bugs(GROUP)
     original = message("Faturam yanlış", position="INBOX;1;1")

@@ -182,6 +182,21 @@ def test_a_persons_word_counts_and_can_be_taken_back_link_by_link(
     assert nodes(read_customer(engine, "customer_no:777")) == {"customer_no:777"}
 
 
+def test_a_verdict_that_this_version_does_not_know_leaves_the_one_before(
+    recording: tuple[Engine, Keep],
+) -> None:
+    engine, keep = recording
+    keep(sent_by("merhaba", "1", ADA), sent_by("selam", "2", EVE), verdict(ADA, EVE, "linked"))
+    later = msgspec.structs.replace(
+        verdict(ADA, EVE, "linked", 5), status="linked_for_now", agent="of tomorrow"
+    )
+    keep(later)
+    assert nodes(read_customer(engine)) == {ADA, EVE}
+    keep(verdict(ADA, EVE, "unlinked", 9))
+    keep(msgspec.structs.replace(later, at=NOW + timedelta(minutes=10)))
+    assert nodes(read_customer(engine)) == {ADA}
+
+
 def test_a_word_of_another_brand_and_a_machines_mail_link_nothing(
     recording: tuple[Engine, Keep],
 ) -> None:
