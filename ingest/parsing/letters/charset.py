@@ -6,6 +6,7 @@ programs write.
 
 import codecs
 import contextlib
+import functools
 import re
 
 from charset_normalizer import from_bytes
@@ -74,7 +75,12 @@ _STATEFUL_CODECS = {
 
 def codec(label: str | None) -> str | None:
     """Return the Python codec of a charset label, None for an unknown or unusable one."""
-    bare = re.split(r"[;,\s]", (label or "").strip(" \"'").lower())[0].removeprefix("x-")
+    return _codec(label) if label else None
+
+
+@functools.lru_cache(maxsize=64)  # mails repeat a few labels
+def _codec(label: str) -> str | None:
+    bare = re.split(r"[;,\s]", label.strip(" \"'").lower())[0].removeprefix("x-")
     if not bare or _NOT_TEXT_CODECS.match(bare):
         return None
     alias = _ALIASES.get(re.sub(r"[^a-z0-9]", "", bare))
@@ -89,6 +95,8 @@ def codec(label: str | None) -> str | None:
 
 def decode(data: bytes, label: str | None = None) -> tuple[str, str | None]:
     """Return the text, and the code of a repair, which is None for a true declaration."""
+    if not label and data.isascii() and b"\x1b" not in data:
+        return data.decode("ascii").replace("\x00", ""), None
     utf16 = _utf16_codec(data, label)
     if utf16:
         text = data.decode(utf16, "replace").removeprefix("\ufeff")

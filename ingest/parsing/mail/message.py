@@ -8,7 +8,7 @@ from hashlib import sha256
 from ingest.parsing.automail.detection import detect_machine, wants_no_answer
 from ingest.parsing.mail import forward
 from ingest.parsing.mail.author import find_author
-from ingest.parsing.mail_text import reply
+from ingest.parsing.mail_text.reply import MailText
 from ingest.parsing.mail_text.subject_prefixes import ANSWER
 from ingest.parsing.mime import header
 from ingest.parsing.mime.parsed_mail import Mail
@@ -113,14 +113,16 @@ def _own_text(
 ) -> tuple[str, Forwarded | None]:
     """Return the words of the author, and the mail that they forward."""
     is_forward = forward.PREFIX.match(subject)
-    quote = reply.find_quote(full_text, is_reply=True) if is_reply and not is_forward else None
+    mail_text = MailText(full_text, is_reply=True) if is_reply and not is_forward else None
+    quote = mail_text.find_quote() if mail_text else None
     above_quote = full_text[: quote[0]] if quote else full_text
     forwarded = forward.read_forward(above_quote, subject, is_reply=is_reply)
     if forwarded:
         return forwarded.words, forwarded.original
     # In a text that was HTML, the parser wrote the quotation marks.
     is_quoting = mail.html and _QUOTED_LINE.search(mail.text) is not None
-    return reply.own_words(full_text, is_reply=is_reply or is_quoting), None
+    mail_text = mail_text or MailText(full_text, is_reply=is_reply or is_quoting)
+    return mail_text.own_words(), None
 
 
 def identify(

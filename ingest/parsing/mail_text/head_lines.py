@@ -30,8 +30,11 @@ def split_heads(lines: list[str]) -> list[str]:
     """Return the lines, with a head that shares its line with other words on its own line."""
     split: list[str] = []
     for index, line in enumerate(lines):
+        if "@" not in line:
+            split.append(line)
+            continue
         ends = len(line) <= MAX_HEAD_CHARS and line.rstrip().endswith(HEAD_ENDS)
-        match = _OPENED_WITHIN.search(line) if ends and "@" in line else None
+        match = _OPENED_WITHIN.search(line) if ends else None
         if match is not None and _is_above_quote(lines, index):
             sentence = line[match.end() :]
             if is_head(sentence, starts=True, quoted=False):
@@ -48,7 +51,7 @@ def _is_above_quote(lines: list[str], index: int) -> bool:
 
 def _split_fields(line: str) -> list[str]:
     """Return the fields that a program ran together, as in "From: … Sent: … Subject: …"."""
-    if len(line) > MAX_RUN_CHARS or "@" not in line or line.count(":") < MIN_RUN_FIELDS:
+    if len(line) > MAX_RUN_CHARS or line.count(":") < MIN_RUN_FIELDS:
         return [line]
     starts = [match.start() for match in _FIELD_WITHIN.finditer(line)]
     if len(starts) < MIN_RUN_FIELDS or line[: starts[0]].strip(" \t>*"):

@@ -120,11 +120,15 @@ _BY_ADDRESS = re.compile(r" (?:by|from|von|par|por|da|van|от) [\w.+-]{1,64}@[\
 """A date and an address without a name, as in Tuta's "3 Jun 2025, 09:12 by ada@…:"."""
 HEAD_ENDS = (":", "：", ":*", "--", ">", ")")
 _TITLE_EDGE = " \t>*-_—=:：#"
-_HYPHENS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2015\u2212", "-"))
+_HYPHEN_LETTERS = "\u2010\u2011\u2012\u2013\u2015\u2212"
+_HYPHENS = str.maketrans(dict.fromkeys(_HYPHEN_LETTERS, "-"))
+_TITLE_STARTS = tuple(f"-—=#{_HYPHEN_LETTERS}")
 
 
 def read_field(line: str) -> Field | None:
     """Return the header field in a line, None for any other line."""
+    if ":" not in line and "：" not in line:
+        return None
     stripped = line.lstrip(" \t>*\xa0")
     head = stripped[: MAX_NAME_CHARS + 2].replace("：", ":")
     name, colon, _ = head.partition(":")
@@ -139,6 +143,8 @@ def read_title(line: str) -> str | None:
     if len(line) > 120:
         return None
     stripped = line.strip(" \t>*")
+    if not (stripped.startswith(_TITLE_STARTS) or stripped.endswith((":", "："))):
+        return None  # before the translation, which costs more than the rest
     stripped = stripped.translate(_HYPHENS)
     if not (stripped.startswith(("--", "——", "==", "##-")) or stripped.endswith((":", "："))):
         return None
@@ -238,11 +244,15 @@ def _sentence_head(
         return None
     first = _visible(lines[index])
     opened = _OPENED.match(first) or _DATED.match(first)
-    named = _NAMED.match(first)
-    verb = _has_verb(first)
-    if not (opened or named or verb or _WITHOUT_VERB.match(first)):
+    named = _NAMED.match(first) if _may_name(first) else None
+    if opened:
+        can_continue = True
+    elif named:
+        can_continue = _NAMED_AND_DATED.search(first) is not None or _has_verb(first)
+    elif _ends_head(first.strip()) and (_WITHOUT_VERB.match(first) or _has_verb(first)):
+        can_continue = False
+    else:
         return None
-    can_continue = opened or (named and (verb or _NAMED_AND_DATED.search(first)))
     sentence = ""
     for count in range(1, MAX_SENTENCE_LINES + 1):
         last = index + count - 1
@@ -253,12 +263,21 @@ def _sentence_head(
         sentence = f"{sentence} {line.lstrip('>* ') if sentence else line}".strip()
         if len(sentence) > MAX_HEAD_CHARS:
             break
-        if not (line.endswith(HEAD_ENDS) or (count == 1 and _WITHOUT_VERB.match(line))):
+        if not (_ends_head(line) if count == 1 else line.endswith(HEAD_ENDS)):
             continue
         below = quotes.is_quoted_below(last + 1)
         if (below or is_reply) and is_head(sentence, starts=bool(opened or named), quoted=below):
             return QuoteHead(index, last + 1, "sentence")
     return None
+
+
+def _may_name(line: str) -> bool:
+    return "@" in line or '"' in line or "'" in line
+
+
+def _ends_head(line: str) -> bool:
+    """Say whether a head of one line can end like this line."""
+    return line.endswith(HEAD_ENDS) or _WITHOUT_VERB.match(line) is not None
 
 
 def _visible(line: str) -> str:

@@ -112,7 +112,7 @@ MAX_SIGNATURE_CHARS = 1500
 """A longer text below "-- " is the letter itself."""
 _LIST_LINE = re.compile(r"^[^\n]{1,80} mailing list[ \t]*$")
 MAX_LIST_LINES = 12
-_RULE_CHARS = frozenset("-_=*~#+—–─ᐧ \t")
+_RULE_CHARS = "-_=*~#+—–─ᐧ \t"
 
 
 def cut_signature(text: str) -> str:
@@ -121,15 +121,20 @@ def cut_signature(text: str) -> str:
     lines = _without_banner(lines)
     lines = _without_footer(lines)
     lines = _without_phone(lines)
-    lines = _without_signature(lines)
-    lines = _without_phone(lines)
+    above = _without_signature(lines)
+    lines = lines if above is lines else _without_phone(above)
     return "\n".join(lines) if any(line.strip() for line in lines) else text
 
 
 def is_rule(line: str, min_chars: int = 5) -> bool:
     """Say whether a line only separates others, with at least `min_chars` of a rule."""
     marks = line.strip()
-    return bool(marks) and set(marks) <= _RULE_CHARS and (len(marks) >= min_chars or marks == "ᐧ")
+    return bool(marks) and _is_of_rules(marks) and (len(marks) >= min_chars or marks == "ᐧ")
+
+
+def _is_of_rules(text: str) -> bool:
+    """Say whether a text has only characters of rules."""
+    return not text.strip(_RULE_CHARS)
 
 
 def is_phone_line(line: str) -> bool:
@@ -194,7 +199,7 @@ def _without_footer(lines: list[str]) -> list[str]:
         above = lines[index - 1].strip()
         rest = " ".join(lines[index:])
         sounds = len(_FOOTER_WORDS.findall(rest)) >= 2 and not _FIRST_PERSON.search(rest)
-        if (not above or set(above) <= _RULE_CHARS) and len(rest) > MIN_FOOTER_CHARS and sounds:
+        if _is_of_rules(above) and len(rest) > MIN_FOOTER_CHARS and sounds:
             return _trim(lines[:index])
     return lines
 
@@ -215,9 +220,11 @@ def _without_phone(lines: list[str]) -> list[str]:
 def _without_signature(lines: list[str]) -> list[str]:
     """Cut a signature below "-- "."""
     for index in range(len(lines) - 1, max(-1, len(lines) - 1 - MAX_SIGNATURE_LINES), -1):
-        line, rest = lines[index], [x for x in lines[index + 1 :] if x.strip()]
-        is_mark = line in ("-- ", "--\xa0") or (line.strip() == "--" and _looks_signed(rest))
-        if is_mark:
+        line = lines[index]
+        if line.strip() != "--":
+            continue
+        rest = [x for x in lines[index + 1 :] if x.strip()]
+        if line in ("-- ", "--\xa0") or _looks_signed(rest):
             is_letter = sum(map(len, rest)) > MAX_SIGNATURE_CHARS
             return (
                 lines if is_letter or not any(x.strip() for x in lines[:index]) else lines[:index]
@@ -243,6 +250,6 @@ def _is_sentence(line: str) -> bool:
 def _trim(lines: list[str]) -> list[str]:
     """Return lines without the blank lines and rules at their end."""
     count = len(lines)
-    while count and set(lines[count - 1].strip()) <= _RULE_CHARS:
+    while count and _is_of_rules(lines[count - 1].strip()):
         count -= 1
     return lines[:count]

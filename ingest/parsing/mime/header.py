@@ -33,12 +33,23 @@ _QUOTED_LOCAL = re.compile(r'"[^"@]{1,64}"@[^"]{1,255}$')
 _ROUTE = re.compile(r"^(?:@[\w.-]{1,255}[,:]){1,9}")
 _MESSAGE_ID = re.compile(r"<([^<>]{1,1000})>")
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.){0,1000}"')
+_QUOTED_NAME = re.compile(r'\s*"(?:[^"\\]|\\.)*"\s*')
+_SINGLE_QUOTED = re.compile(r"^'([^']{0,300})'(?=\s|$)")
+_COMMENT = re.compile(r"\(((?:[^()\\]|\\.)*)\)")
+_ANGLE = re.compile(r"<([^<>]*)>")
+_ESCAPED = re.compile(r"\\(.)")
+_NAME_BEFORE = re.compile(r"\w[ ]+$")
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
+_FOLD = re.compile(rb"\r?\n[ \t]*")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def unfold(raw: bytes) -> bytes:
     """Return a header's value on one line, cut at MAX_HEADER_BYTES."""
-    return re.sub(rb"\r?\n[ \t]*", b" ", raw[:MAX_HEADER_BYTES]).replace(b"\r", b" ").strip()
+    line = raw[:MAX_HEADER_BYTES]
+    if b"\n" in line:
+        line = _FOLD.sub(b" ", line)
+    return line.replace(b"\r", b" ").strip()
 
 
 def decode_header(raw: bytes, charset: str | None = None) -> str:
@@ -47,8 +58,10 @@ def decode_header(raw: bytes, charset: str | None = None) -> str:
     `charset` is the one of the mail's body, which is the likeliest of raw bytes that are not UTF-8.
     Words that a server on the way encoded a second time are decoded twice.
     """
+    if b"=?" not in raw:
+        return _without_controls(_decode_piece(unfold(raw)[:_MAX_TEXT_BYTES], None, charset))
     once = _decode_words(raw, charset)
-    encoded = once.encode() if "=?" in once and b"=?" in raw else b""
+    encoded = once.encode() if "=?" in once else b""
     return _decode_words(encoded, charset) if _WORD.search(encoded) else once
 
 
@@ -83,7 +96,11 @@ def _decode_words(raw: bytes, charset: str | None) -> str:
     if end < len(line):
         pieces.append((None, [line[end:]]))
     decoded = "".join(_decode_piece(b"".join(data), label, charset) for label, data in pieces)
-    return re.sub(r"[\x00-\x1f\x7f]+", " ", decoded).strip()
+    return _without_controls(decoded)
+
+
+def _without_controls(text: str) -> str:
+    return _CONTROLS.sub(" ", text).strip()
 
 
 def _word_charset(word: re.Match[bytes]) -> str:
@@ -107,6 +124,8 @@ def _byte(match: re.Match[bytes]) -> bytes:
 
 def parse_addresses(raw: bytes, charset: str | None = None) -> tuple[Party, ...]:
     """Return the parties in an address header, in any spelling."""
+    if not raw:
+        return ()
     line = unfold(raw)
     if not line.isascii() or b"\x1b" in line:
         line = _decode_piece(line, None, charset).encode()
@@ -172,16 +191,15 @@ def _parse_address(piece: bytes) -> Party | None:
     if len(piece) > _MAX_PARTY_BYTES:
         # The name comes first, the address last.
         piece = piece[: _MAX_PARTY_BYTES // 2] + b" " + piece[-_MAX_PARTY_BYTES // 2 :]
-    readable = decode_header(piece)
     source = _SPACED_AT.sub("@", piece.decode("utf-8", "replace"))
     source = source.replace("&lt;", "<").replace("&gt;", ">").replace("<<", "<").replace(">>", ">")
     # Quoted text is a name, even when it looks like an address; the last angle bracket counts.
-    bare = _QUOTED.sub(lambda m: b"." * len(m[0].decode("utf-8", "replace")), source.encode())
-    angles = list(re.finditer(r"<([^<>]*)>", bare.decode("utf-8", "replace")))
-    match = angles[-1] if angles else re.search(r"<([^<>]*)>", source)
+    angles = list(_ANGLE.finditer(_without_quotes(source)))
+    match = angles[-1] if angles else _ANGLE.search(source)
     address = source[match.start(1) : match.end(1)].strip() if match else ""
     name = (source[: match.start()] + source[match.end() :].strip(" .,;")) if match else ""
     if not _ADDRESS.search(address) and not address.startswith('"'):
+        readable = decode_header(piece)
         loose_match = _ADDRESS.search(source) if not match else None
         if loose_match is None and (loose_match := _ADDRESS.search(readable)) is not None:
             source = readable
@@ -195,9 +213,9 @@ def _parse_address(piece: bytes) -> Party | None:
             r"[\[<]?(?:mailto:)?$", "", source[: loose_match.start()].rstrip(" ")
         ) + re.sub(r"^[\]>]", "", source[loose_match.end() :].lstrip(" "))
         name = name.strip(" <>")
-    if not re.fullmatch(r'\s*"(?:[^"\\]|\\.)*"\s*', name):
-        comment = re.search(r"\(((?:[^()\\]|\\.)*)\)", name)
-        name = re.sub(r"\((?:[^()\\]|\\.)*\)", "", name).strip() or (comment[1] if comment else "")
+    if "(" in name and not _QUOTED_NAME.fullmatch(name):
+        comment = _COMMENT.search(name)
+        name = _COMMENT.sub("", name).strip() or (comment[1] if comment else "")
     normal = decode_header(address.encode()).strip(" <>")
     if not _QUOTED_LOCAL.match(normal):
         normal = _ROUTE.sub("", normal.strip("\"'").removeprefix("mailto:")).replace(" ", "")
@@ -207,10 +225,20 @@ def _parse_address(piece: bytes) -> Party | None:
     return Party(name=_clean_name(name), handles=(Handle(kind="email", value=value),))
 
 
+def _without_quotes(source: str) -> str:
+    """Return a text of the same length with dots in place of quoted text."""
+    if '"' not in source:
+        return source
+    bare = _QUOTED.sub(lambda m: b"." * len(m[0].decode("utf-8", "replace")), source.encode())
+    return bare.decode("utf-8", "replace")
+
+
 def _clean_name(name: str) -> str:
     """Return a name without the quotes around it, or around its first words."""
-    name = re.sub(r"\\(.)", r"\1", decode_header(name.encode()).strip().strip('"')).strip(' "')
-    name = re.sub(r"^'([^']{0,300})'(?=\s|$)", r"\1", name)
+    name = _ESCAPED.sub(r"\1", decode_header(name.encode()).strip().strip('"')).strip(' "')
+    if "'" not in name:
+        return name.strip()
+    name = _SINGLE_QUOTED.sub(r"\1", name)
     # A single quote of "'Ada" or "Ada'", but not of "O'Neil" or "'t Hart".
     if name.count("'") == 1 and not re.match(r"'[a-z]\s", name):
         name = name.strip("'")
@@ -232,7 +260,7 @@ def parse_message_ids(raw: bytes) -> tuple[str, ...]:
         matches = [*matches[: _MAX_IDS // 2], *matches[-_MAX_IDS // 2 :]]
     # In "Destek <destek@ornek.example> of Friday <id@…>" a name comes before an address, not an id.
     ids = [
-        m for m in matches if not re.search(r"\w[ ]+$", line[max(0, m.start() - 40) : m.start()])
+        m for m in matches if not _NAME_BEFORE.search(line[max(0, m.start() - 40) : m.start()])
     ] or matches
     bracketed = tuple(f"<{_bare_id(m[1])}>" for m in ids)
     if bracketed or "<" in line:

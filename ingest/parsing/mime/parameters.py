@@ -17,6 +17,8 @@ _QUOTES = re.compile(rb'"(?:[^"\\]|\\.){0,1000}"', re.DOTALL)
 
 def parameter(value: bytes, name: bytes) -> bytes:
     """Return the value of a parameter without its quotes, empty when it is absent."""
+    if name not in value.lower():
+        return b""
     match = re.search(
         rb";\s{0,200}" + re.escape(name) + rb"\s{0,200}=\s{0,200}(\"[^\"]*\"|'[^';]*'|[^\s;]+)",
         _masked(value),
@@ -39,6 +41,8 @@ def boundary(value: bytes) -> bytes:
 def filename(disposition: bytes, kind: bytes) -> str:
     """Return the file name in the two headers without its folders, empty when they have none."""
     for value, name in ((disposition, b"filename"), (kind, b"name")):
+        if name not in value.lower():
+            continue
         title = _rfc2231(value, name) or _simple(value, name)
         if title:
             return re.split(r"[/\\]", title)[-1][:MAX_NAME_CHARS]

@@ -26,19 +26,26 @@ class Mail:
     charset: str | None = None
     _parties: dict[str, tuple[Party, ...]] = field(default_factory=dict, repr=False)
     _texts: dict[str, str] = field(default_factory=dict, repr=False)
+    _values: dict[str, list[bytes]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Sort the headers by name once, because a parser asks for about forty of them."""
+        self._values = {}
+        for name, value in self.headers:
+            self._values.setdefault(name, []).append(value)
 
     def raw(self, name: str) -> bytes | None:
         """Return the first value of a header in raw bytes, None when the mail has none."""
-        name = name.lower()
-        return next((value for key, value in self.headers if key == name), None)
+        values = self._values.get(name.lower())
+        return values[0] if values else None
 
     def all(self, name: str) -> bytes:
         """Return all values of a header in raw bytes, joined by commas."""
-        return b", ".join(value for key, value in self.headers if key == name.lower())
+        return b", ".join(self.values(name))
 
     def values(self, name: str) -> list[bytes]:
         """Return all values of a header in raw bytes."""
-        return [value for key, value in self.headers if key == name.lower()]
+        return self._values.get(name.lower(), [])
 
     def get(self, name: str) -> str:
         """Return the first value of a header as text, empty when the mail has none."""

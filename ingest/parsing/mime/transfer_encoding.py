@@ -6,22 +6,23 @@ Programs cut, pad and fold base64 in ways of their own. Source: RFC 2045, sectio
 import base64
 import binascii
 import re
+import string
 
-_RUN = re.compile(rb"[A-Za-z0-9+/]+")
 _BEHIND_PADDING = re.compile(rb"(=)[ \t]+[^\r\n]*")
 _LINE = re.compile(rb"[A-Za-z0-9+/]{1,1000}={0,2}[ \t]{0,9}$")
 _LONG_LINE = re.compile(rb"[A-Za-z0-9+/]{56}")
 """Words are never this long."""
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
+_ALPHABET = f"{string.ascii_letters}{string.digits}+/=".encode()
+_NOT_BASE64 = bytes(set(range(256)).difference(_ALPHABET))
 
 
 def unbase64(data: bytes) -> bytes:
     """Decode base64; each padded run is decoded by itself, and other characters are left out."""
     decoded = []
-    # Text behind the padding on the same line does not belong to it.
-    data = _BEHIND_PADDING.sub(rb"\1", data)
-    for match in _RUN.finditer(_NOT_BASE64.sub(b"", data)):
-        run = match[0]
+    if b"=" in data:
+        # Text behind the padding on the same line does not belong to it.
+        data = _BEHIND_PADDING.sub(rb"\1", data)
+    for run in filter(None, data.translate(None, _NOT_BASE64).split(b"=")):
         complete = len(run) // 4 * 4
         rest = run[complete:]
         tail = rest + b"=" * (4 - len(rest)) if len(rest) > 1 else b""
@@ -38,7 +39,7 @@ _MAX_SAMPLE_BYTES = 20_000
 def is_base64(data: bytes) -> bool:
     """Say whether nearly all bytes of a sample belong to the alphabet of base64."""
     sample = data[:_MAX_SAMPLE_BYTES]
-    return len(_NOT_BASE64.sub(b"", sample)) >= 0.9 * len(sample.translate(None, b"\r\n\t "))
+    return len(sample.translate(None, _NOT_BASE64)) >= 0.9 * len(sample.translate(None, b"\r\n\t "))
 
 
 def begins_base64(data: bytes) -> bool:
