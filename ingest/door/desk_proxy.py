@@ -19,10 +19,17 @@ from starlette.routing import Route
 from runtime.http import server
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Rejected, Retry
-from schemas.http_api.bodies import PERSONAL_HEADER
+from schemas.http_api.bodies import IDEMPOTENCY_HEADER, PERSONAL_HEADER
 
 _TIMEOUT_S = 40.0  # a claim may wait 30 s
-_SENT = ("authorization", PERSONAL_HEADER.lower(), "content-type", "accept", "traceparent")
+_SENT = (
+    "authorization",
+    PERSONAL_HEADER.lower(),
+    IDEMPOTENCY_HEADER.lower(),
+    "content-type",
+    "accept",
+    "traceparent",
+)
 _RETURNED = ("content-type", "retry-after", "www-authenticate", "cache-control")
 
 

@@ -53,6 +53,9 @@ STATUS = {
     "signature.unset": 401,
     "reply.forbidden": 409,
     "reply.too_late": 409,
+    "reply.repeated": 409,
+    "reply.too_many": 409,
+    "key.reused": 422,
 }
 """HTTP status of a rejection code; all others are 400."""
 

@@ -18,6 +18,10 @@ PERSONAL_HEADER = "Personal-Token"
 """The header of the right to personal numbers. With the token `personal` as its value, answers
 show the numbers unmasked, and each message shown that way gets an Outcome `revealed`."""
 
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+"""The header with the caller's own name of one answer. A retry with the same key is the same
+answer, and another key is another answer, even with the same text."""
+
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_LIMIT)]
 Short = Annotated[str, msgspec.Meta(max_length=512)]
 

@@ -11,6 +11,7 @@ import msgspec
 
 from schemas.base import Json, JsonObject, Record
 from schemas.http_api.bodies import (
+    IDEMPOTENCY_HEADER,
     PERSONAL_HEADER,
     Accepted,
     Claimed,
@@ -47,6 +48,7 @@ class Operation:
     errors: tuple[int, ...] = (400, 401)
     media: str = "application/json"
     personal: bool = False
+    idempotent: bool = False
 
     @property
     def answers(self) -> tuple[type[Record], ...]:
@@ -113,7 +115,8 @@ OPERATIONS = (
         ReplyIn,
         Done,
         200,
-        _DESK_ERRORS,
+        (*_DESK_ERRORS, 422),
+        idempotent=True,
     ),
     Operation(
         "post",
@@ -210,8 +213,9 @@ _SENTENCES = {
     400: "malformed or invalid: code, text and the path of the fault",
     401: "no or wrong token",
     404: "unknown",
-    409: "the lease is lost, or the incident has ended",
+    409: "the lease is lost, the answer is not possible, or the incident has ended",
     413: "too large: the limit is in the text",
+    422: "the Idempotency-Key belongs to another text",
     503: "Kafka or Redis is away: try again after Retry-After seconds",
 }
 
@@ -249,6 +253,8 @@ def _operation(operation: Operation) -> JsonObject:
     ]
     if operation.personal:
         parameters.append(_PERSONAL_PARAMETER)
+    if operation.idempotent:
+        parameters.append(_IDEMPOTENCY_PARAMETER)
     description: dict[str, Json] = {
         "operationId": "_".join(
             [operation.method, *(p for p in operation.path.split("/") if p.isalpha())]
@@ -272,6 +278,15 @@ _PERSONAL_PARAMETER: JsonObject = {
     "required": False,
     "description": "The token for personal numbers; each use is an outcome `revealed`.",
     "schema": {"type": "string"},
+}
+
+
+_IDEMPOTENCY_PARAMETER: JsonObject = {
+    "name": IDEMPOTENCY_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Your name of this answer: a retry with the same key is the same answer.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"},
 }
 
 

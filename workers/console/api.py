@@ -1,7 +1,7 @@
-"""The desk's HTTP API and the read API, as routes of the console's server.
+"""The read API and the incidents' API, as routes of the console's server.
 
-Agents' tools call it, and the door passes their requests on. The pages share its questions to the
-store.
+The door passes programs' requests on. The pages share its questions to the store. desk_api.py has
+the routes of the desk.
 """
 
 import asyncio
@@ -24,13 +24,12 @@ from runtime.log import get
 from runtime.redis.errors import AWAY, outage_code
 from runtime.settings.structs import Settings
 from schemas import envelope
-from schemas.base import JsonObject, Record
+from schemas.base import JsonObject
 from schemas.decision import TRIAGE, Decision
 from schemas.delays import NEIGHBOUR_S, RECONNECT_S
 from schemas.errors import Rejected, Retry, Unavailable
 from schemas.http_api.bodies import (
     Accepted,
-    ClaimIn,
     Fault,
     IncidentsOut,
     JudgeIn,
@@ -40,8 +39,8 @@ from schemas.http_api.bodies import (
 )
 from schemas.incident import Incident
 from schemas.text.masking import mask_record
-from workers.desk.commands import BODIES, Desk
-from workers.desk_queue.values import ItemUnknown, LeaseLost
+from workers.console.desk_api import LEASE_HANDLERS, desk_routes, with_verb
+from workers.desk.commands import Desk
 from workers.store import customers, incidents, queries
 from workers.store.pii import masked_message
 
@@ -79,25 +78,6 @@ class ConsoleApi:
     store: Engine
     trial: Trial | None = None
     neighbour: Neighbour | None = None
-
-    async def claim(self, request: Request) -> Response:
-        """POST /v1/desk/{department}/claim."""
-        server.require_token(request, self.settings.tokens.desk)
-        raw = await server.read_body(request, self.settings.door.max_json)
-        claim = envelope.decode_body(ClaimIn, raw)
-        personal = server.may_see_personal(request, self.settings.tokens.personal)
-        department = request.path_params["department"]
-        return server.json_response(await self.desk.claim(department, claim, personal=personal))
-
-    async def item(self, request: Request) -> Response:
-        """POST /v1/desk/items/{id}/{verb}."""
-        server.require_token(request, self.settings.tokens.desk)
-        verb = request.path_params["verb"]
-        raw = await server.read_body(request, self.settings.door.max_json)
-        body = envelope.decode_body(BODIES[verb], raw)
-        return server.json_response(
-            await _ITEM_ACTIONS[verb](self.desk, request.path_params["id"], body)
-        )
 
     async def message(self, request: Request) -> Response:
         """GET /v1/messages/{id}."""
@@ -237,18 +217,6 @@ class ConsoleApi:
         return recorded
 
 
-_ITEM_ACTIONS: dict[str, Callable[..., Awaitable[Record]]] = {
-    "heartbeat": Desk.heartbeat,
-    "reply": Desk.reply,
-    "complete": Desk.complete,
-    "release": Desk.release,
-    "note": Desk.note,
-    "reroute": Desk.reroute,
-    "escalate": Desk.escalate,
-}
-"""The action of the desk for each verb; BODIES has the body of each."""
-
-
 def receipt(answer: MessageOut) -> ReceiptOut:
     """Return a message's progress, without any of its text."""
     kinds = {outcome.kind for outcome in answer.outcomes}
@@ -285,11 +253,7 @@ def routes(api: ConsoleApi) -> list[Route]:
     """Return the API's routes."""
     return [
         Route("/v1/messages/{id}", api.message, methods=["GET"]),
-        Route("/v1/desk/{department}/claim", api.claim, methods=["POST"]),
-        *(
-            Route(f"/v1/desk/items/{{id}}/{verb}", _with_verb(api.item, verb), methods=["POST"])
-            for verb in BODIES
-        ),
+        *desk_routes(api.settings, api.desk),
         Route("/v1/messages/{id}/customer", api.customer, methods=["GET"]),
         Route("/v1/links", api.link, methods=["POST"]),
         Route("/v1/incidents", api.incidents, methods=["GET"]),
@@ -297,32 +261,12 @@ def routes(api: ConsoleApi) -> list[Route]:
         *(
             Route(
                 f"/v1/incidents/{{id}}/{verb}",
-                _with_verb(api.judge_incident, verb),
+                with_verb(api.judge_incident, verb),
                 methods=["POST"],
             )
             for verb in incidents.VERBS
         ),
     ]
-
-
-def _with_verb(action: server.Endpoint, verb: str) -> server.Endpoint:
-    """Return an endpoint that passes its fixed verb on as a path parameter."""
-
-    async def endpoint(request: Request) -> Response:
-        request.path_params["verb"] = verb
-        return await action(request)
-
-    return endpoint
-
-
-async def answer_lost_lease(_request: HTTPConnection, error: Exception) -> Response:
-    """Answer a lost lease: 409."""
-    return server.error_response(409, "lease.lost", str(error))
-
-
-async def answer_unknown_item(_request: HTTPConnection, error: Exception) -> Response:
-    """Answer an item that is not at the desk: 404."""
-    return server.error_response(404, "item.unknown", str(error))
 
 
 async def answer_redis_outage(_request: HTTPConnection, error: Exception) -> Response:
@@ -340,7 +284,6 @@ async def answer_store_outage(_request: HTTPConnection, _error: Exception) -> Re
 HANDLERS: dict[type[Exception], server.ErrorHandler] = {
     **server.HANDLERS,
     StoreAway: answer_store_outage,
-    LeaseLost: answer_lost_lease,
-    ItemUnknown: answer_unknown_item,
+    **LEASE_HANDLERS,
     **dict.fromkeys(AWAY, answer_redis_outage),
 }

@@ -34,6 +34,7 @@ from workers.desk.records import (
     build_reveal,
     time_from_ms,
 )
+from workers.desk.reply_identity import check_remembered, identify_reply
 from workers.desk_queue.queue import DeskQueue
 from workers.desk_queue.values import AlreadyClosed, ClaimedItem, ItemUnknown, Lease
 from workers.replies.checks import check_reply_allowed, choose_answerable
@@ -169,17 +170,27 @@ class Desk:
         await self._publish(build_reveal(message, department, agent, self.clock.now()))
         log.warning("personal.revealed", message=message.id, agent=agent)
 
-    async def reply(self, item: str, request: ReplyIn) -> Done:
-        """Answer the customer on the conversation's channel; the item stays with the agent."""
+    async def reply(self, item: str, request: ReplyIn, *, key: str = "") -> Done:
+        """Answer the customer on the conversation's channel; the item stays with the agent.
+
+        A retry with the same `key` gets the result of the first try. Raises Rejected if the key
+        belongs to another text, or if a text without a key is on its way already.
+        """
         lease, work_items = await self._extend_lease(item, request.lease)
         work = choose_answerable(work_items, allow=request.allow_new_participant)
         check_reply_allowed(work.message, request.text, self.clock.now())
-        digest = sha256(request.text.encode()).hexdigest()[:16]
-        reply = build_reply(work, request, lease, digest, self.clock.now())
-        await self.publisher.publish(topics.REPLIES, reply, source="santral/desk")
-        outcome = self._outcome("replied", lease, digest, work_items)
-        await self._publish(msgspec.structs.replace(outcome, text=request.text, reply=reply.id))
-        return Done(item=item, outcome=outcome.id, lease_until=time_from_ms(lease.until_ms))
+        identity = identify_reply(item, work, request.text, key)
+        name, digest = identity.name, identity.digest
+        remembered, written = await self.desk_queue.begin_reply(item, name, digest)
+        check_remembered(identity, remembered, written, key=key)
+        if not written:
+            reply = build_reply(work, request, lease, identity.reply, self.clock.now())
+            await self.publisher.publish(topics.REPLIES, reply, source="santral/desk")
+            outcome = self._outcome("replied", lease, identity.salt, work_items)
+            written = outcome.id
+            await self._publish(msgspec.structs.replace(outcome, text=request.text, reply=reply.id))
+            await self.desk_queue.finish_reply(item, name, digest, written)
+        return Done(item=item, outcome=written, lease_until=time_from_ms(lease.until_ms))
 
     async def complete(self, item: str, request: LeaseIn) -> Done:
         """Resolve the messages of the item that the agent was shown."""

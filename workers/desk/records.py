@@ -60,16 +60,12 @@ def build_reveal(message: Message, department: str, agent: str, now: datetime) -
     )
 
 
-def build_reply(work: WorkItem, body: ReplyIn, lease: Lease, salt: str, now: datetime) -> Reply:
-    """Return the reply to a message; the same text has the same id, whichever agent sends it.
-
-    The customer then gets the text once, also when one agent's lease ended before the answer came
-    and another agent sends the same template.
-    """
-    message = work.message
-    identifier = derived_id("reply", lease.item, message.id, salt)
+def build_reply(
+    work: WorkItem, body: ReplyIn, lease: Lease, identifier: str, now: datetime
+) -> Reply:
+    """Return the reply to a message, under the id that reply_identity.py gives it."""
     return msgspec.structs.replace(
-        compose_reply(message, work.decision, identifier, body.text, now),
+        compose_reply(work.message, work.decision, identifier, body.text, now),
         item=lease.item,
         department=lease.department,
         agent=lease.agent,

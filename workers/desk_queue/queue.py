@@ -17,6 +17,7 @@ behind the prefix `santral:lines:`, where D is a department and C a conversation
     lease:L    "D C", while leased or closing        body:M:H  WorkItem at H hops
     item:ID    "D C" of the newest lease on it, since a half-moved item is in two departments
     done:M     "hops, first outcome that closed it, 1 if the message waited then", for a time
+    sent:ID    hash of the answers to an item, for a time; name -> "digest of the text, outcome"
     at         hash "topic/partition" -> offset up to which the scripts applied it
     epoch, fence, verified (the history that the feed compared with Kafka), doubt (another history
     was live a short time ago, and only outcomes.v1 says which of two outcomes counts)
@@ -31,7 +32,7 @@ from redis.asyncio import Redis
 
 from schemas import topics
 from schemas.delays import NEIGHBOUR_S
-from schemas.errors import Retry
+from schemas.errors import Rejected, Retry
 from workers.desk_queue.agent_scripts import AGENT_SCRIPTS
 from workers.desk_queue.feed_scripts import FEED_SCRIPTS
 from workers.desk_queue.script_answers import (
@@ -69,6 +70,12 @@ DOUBT_MS = 600_000
 """After a change of the history, or an abandoned closing, an outcome of an agent who read the old
 lines may come this late. Until then only outcomes.v1 confirms a close."""
 
+REPLIES_MS = 24 * 3600 * 1000
+"""Redis remembers the answers of an item for a day after the last one. The sender recognises a
+repeated reply for longer (REPLY_MEMORY of workers/sender/partition.py)."""
+MAX_REPLIES = 500
+"""More answers than a person writes to one item; they take 50 KiB."""
+
 Confirmation = Literal["counted", "superseded", "unknown", "early", "alone"]
 
 
@@ -105,6 +112,8 @@ class DeskQueue:
             raise ItemUnknown("no such item waits: it was finished, moved, or never was")
         if status == "closing":
             raise ItemClosing(_closing_text(text_of(answer[1])))
+        if status == "full":
+            raise Rejected("reply.too_many")
         if status == "behind":
             raise RedisBehind(str(args[0]), number_of(answer[1]))
         return answer[1:]
@@ -184,6 +193,20 @@ class DeskQueue:
         (value,) = await self._run("CONFIRM", *key, partition, offset, history, *flat)
         confirmation: Confirmation = msgspec.convert(text_of(value), Confirmation)
         return confirmation
+
+    async def begin_reply(self, item: str, name: str, digest: str) -> tuple[str, str]:
+        """Remember an answer by its name, unless an earlier one of the item has that name.
+
+        Return the digest and the outcome of the remembered one; the outcome is empty until
+        `finish_reply`. Raises Rejected if the item has too many answers.
+        """
+        answer = await self._run("BEGIN_REPLY", item, name, digest, REPLIES_MS, MAX_REPLIES)
+        stored, _, outcome = text_of(answer[0]).partition(" ")
+        return stored or digest, outcome
+
+    async def finish_reply(self, item: str, name: str, digest: str, outcome: str) -> None:
+        """Remember the outcome of an answer that Kafka has."""
+        await self._run("FINISH_REPLY", item, name, digest, REPLIES_MS, outcome)
 
     async def keep_bodies(self, bodies: dict[tuple[str, int], bytes], milliseconds: int) -> None:
         """Keep WorkItems, by message and hops, for a time if Redis has the memory."""

@@ -96,7 +96,15 @@ async def test_every_way_out_of_the_desks_api_is_404_and_reaches_nothing(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "header", ["authorization", "traceparent", "content-type", "accept", "personal-token"]
+    "header",
+    [
+        "authorization",
+        "traceparent",
+        "content-type",
+        "accept",
+        "personal-token",
+        "idempotency-key",
+    ],
 )
 async def test_a_header_of_any_bytes_is_the_desks_to_judge(tmp_path: Path, header: str) -> None:
     desk = Recording()
@@ -118,6 +126,7 @@ async def test_the_door_passes_on_only_the_headers_that_the_desk_reads(tmp_path:
         "cookie": "santral=x",
         "x-forwarded-for": "1.2.3.4",
         "traceparent": "00-1-2-03",
+        "idempotency-key": "k",
         "origin": "https://evil.example",
         "x-anything": "1",
     }
@@ -145,6 +154,7 @@ async def test_the_door_passes_on_only_the_headers_that_the_desk_reads(tmp_path:
             headers["authorization"],
             "00-1-2-03",
         )
+        assert received["idempotency-key"] == "k"
     assert desk.requests[0][3] == b'{"agent":"a"}'
 
 

@@ -8,6 +8,7 @@ from schemas.http_api.bodies import ReplyIn
 from schemas.outcome import OutcomeKind
 from tests.support.messages import NOW, message, policy
 from workers.desk.records import build_outcome, build_reply
+from workers.desk.reply_identity import identify_reply
 from workers.desk_queue.values import Lease
 
 
@@ -31,9 +32,11 @@ def test_the_acts_of_two_agents_have_two_ids_and_a_repeat_has_its_own(
     assert other != first
 
 
-def test_the_same_text_of_two_agents_is_one_reply(work: WorkItem) -> None:
+def test_the_same_text_of_two_agents_is_one_reply_without_a_key(work: WorkItem) -> None:
+    item = work.message.id
+    identity = identify_reply(item, work, "Merhaba", "")
     replies = [
-        build_reply(work, ReplyIn(lease=lease.lease, text="Merhaba"), lease, "digest", NOW)
+        build_reply(work, ReplyIn(lease=lease.lease, text="Merhaba"), lease, identity.reply, NOW)
         for lease in (_lease(work, "Ada"), _lease(work, "Can"))
     ]
     assert [reply.agent for reply in replies] == ["Ada", "Can"]

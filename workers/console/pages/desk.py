@@ -3,6 +3,7 @@
 A person with the right to personal numbers enters the personal token, and each view is recorded.
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -38,6 +39,11 @@ class _Submission:
         return self.form.get("lease", "")
 
     @property
+    def key(self) -> str:
+        """The Idempotency-Key of the form, so that a form sent twice is one reply."""
+        return self.form.get("key", "")
+
+    @property
     def text(self) -> str:
         """The reply as the person typed it."""
         return self.form.get("text", "")
@@ -47,7 +53,8 @@ class _Submission:
 class _View:
     """The parts of the page that differ from answer to answer.
 
-    `draft` names the item and the lease of a text whose item can't be shown now.
+    `draft` names the item and the lease of a text whose item can't be shown now. `key` is the
+    Idempotency-Key of an answer that may have to be sent again.
     """
 
     item: Item | None = None
@@ -56,6 +63,7 @@ class _View:
     personal: bool = False
     status: int = 200
     draft: Mapping[str, str] | None = None
+    key: str = ""
 
 
 async def _read_submission(request: Request) -> _Submission:
@@ -128,13 +136,15 @@ class DeskPages:
         try:
             return await action(sent)
         except ItemClosing:
-            return await self._show_again(sent, _View(note=sent.texts.item_closing, text=sent.text))
+            return await self._show_again(
+                sent, _View(note=sent.texts.item_closing, text=sent.text, key=sent.key)
+            )
         except (LeaseLost, ItemUnknown):
             return await self._render(request, sent.department, _View(note=sent.texts.lease_lost))
         except Rejected as error:
             return await self._show_again(sent, _View(note=error.text, text=sent.text))
         except (Retry, *AWAY):
-            view = _View(note=sent.texts.desk_away, text=sent.text, status=503)
+            view = _View(note=sent.texts.desk_away, text=sent.text, status=503, key=sent.key)
             return await self._show_again(sent, view)
 
     async def _reply(self, sent: _Submission) -> Response:
@@ -145,7 +155,7 @@ class DeskPages:
         )
         if not body.text:
             raise Rejected("json.invalid", sent.texts.reply_text)
-        await self._api.desk.reply(sent.item, body)
+        await self._api.desk.reply(sent.item, body, key=sent.key)
         if sent.form.get("then") != "complete":
             return await self._show_again(sent, _View(note=sent.texts.reply_sent))
         await self._api.desk.complete(sent.item, LeaseIn(lease=sent.lease))
@@ -198,6 +208,7 @@ class DeskPages:
             personal=view.personal,
             status=status,
             draft=draft,
+            key=view.key,
         )
         return await self._render(sent.request, sent.department, view)
 
@@ -216,6 +227,7 @@ class DeskPages:
             waiting=waiting,
             clear={"item": view.item, "text": view.text, "draft": view.draft},
             may_reveal=bool(self._api.settings.tokens.personal) and not view.personal,
+            key=view.key or secrets.token_urlsafe(16),
             now=self._api.desk.clock.now(),
             lease_s=int(self._api.settings.desk.lease.total_seconds()),
         )
