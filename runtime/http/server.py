@@ -53,6 +53,8 @@ STATUS = {
     "signature.unset": 401,
     "reply.forbidden": 409,
     "reply.too_late": 409,
+    "reply.no_server": 409,
+    "reply.no_address": 409,
     "reply.repeated": 409,
     "reply.too_many": 409,
     "key.reused": 422,

@@ -3,14 +3,14 @@
 The door and the desk decode these Structs, and openapi.py documents them.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
-from schemas.base import Id, Name, Record, Time
+from schemas.base import Id, Name, Record, Time, open_list
 from schemas.decision import Decision, Due
 from schemas.incident import Incident
-from schemas.message import TEXT_LIMIT, Message
+from schemas.message import TEXT_LIMIT, Message, Unit
 from schemas.outcome import Outcome
 from schemas.state.link import Node
 
@@ -102,8 +102,28 @@ class ClaimIn(Record, frozen=True, kw_only=True):
     wait_s: Annotated[float, msgspec.Meta(ge=0, le=30)] = 0
 
 
+class ItemAnswering(Record, frozen=True, kw_only=True):
+    """The limits on an answer to an item, which would go to `message`.
+
+    `forbidden` is the reason why no answer can be sent, and `code` its stable code: the source
+    takes none (`reply.forbidden`), no server is configured (`reply.no_server`), or the customer
+    left no address (`reply.no_address`). The other fields are those of Message.answering.
+    """
+
+    message: Id
+    until: Time | None = None
+    limit: int | None = None
+    unit: Annotated[str, open_list(get_args(Unit))] = "characters"
+    forbidden: str = ""
+    code: str = ""
+    public: bool = False
+
+
 class Item(Record, frozen=True, kw_only=True):
-    """A claimed item, with all waiting messages of one conversation, the oldest first."""
+    """A claimed item, with all waiting messages of one conversation, the oldest first.
+
+    `answering` has the limits on an answer; it is null without any.
+    """
 
     id: Id
     lease: str
@@ -113,6 +133,7 @@ class Item(Record, frozen=True, kw_only=True):
     decision: Decision
     due: Due
     lease_until: Time
+    answering: ItemAnswering | None = None
 
 
 class Claimed(Record, frozen=True, kw_only=True):

@@ -32,12 +32,14 @@ class Action(Protocol[A]):
     """A plug-in that sends the replies of one channel, with an account of the type `A`.
 
     `shares` names the settings that it takes from the channel's account unless its own has them.
+    `required` names the settings without which it refuses every reply with `reply.no_server`.
     """
 
     name: str
     channel: str
     account: type[A]
     shares: tuple[str, ...]
+    required: tuple[str, ...]
 
     async def send(self, reply: Reply, settings: A, signing_key: bytes) -> str:
         """Send one reply and return the vendor's id or answer.

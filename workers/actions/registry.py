@@ -40,6 +40,7 @@ class CheckedAction(Generic[A]):
     def __init__(self, action: Action[A]) -> None:
         self._action = action
         self.name, self.channel, self.shares = action.name, action.channel, action.shares
+        self.required = action.required
         self.account: type[msgspec.Struct] = action.account
 
     async def send(self, reply: Reply, settings: msgspec.Struct, signing_key: bytes) -> str:

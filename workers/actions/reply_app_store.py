@@ -37,6 +37,7 @@ class ReplyAppStore:
     channel = "app_store"
     account = AppStoreReplyAccount
     shares: tuple[str, ...] = ("key_id", "issuer", "private_key", "api")
+    required: tuple[str, ...] = ("private_key",)
 
     async def send(self, reply: Reply, settings: AppStoreReplyAccount, signing_key: bytes) -> str:
         """Answer a review; a second answer replaces the first."""

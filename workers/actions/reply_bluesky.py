@@ -63,6 +63,7 @@ class ReplyBluesky:
     channel = "bluesky"
     account = BlueskyReplyAccount
     shares: tuple[str, ...] = ("pds",)
+    required: tuple[str, ...] = ("handle", "password")
 
     def __init__(self) -> None:
         # Bluesky allows 300 logins a day, so each session is used until the server refuses it.

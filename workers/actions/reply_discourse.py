@@ -47,6 +47,7 @@ class ReplyDiscourse:
     channel = "discourse"
     account = DiscourseReplyAccount
     shares: tuple[str, ...] = ("url", "username")
+    required: tuple[str, ...] = ("url", "username", "api_key")
 
     async def send(self, reply: Reply, settings: DiscourseReplyAccount, signing_key: bytes) -> str:
         """Send one reply; return the post's number."""

@@ -102,6 +102,7 @@ class ReplyEmail:
     channel = "email"
     account = EmailReplyAccount
     shares: tuple[str, ...] = ()
+    required: tuple[str, ...] = ("host",)
 
     async def send(self, reply: Reply, settings: EmailReplyAccount, signing_key: bytes) -> str:
         """Send one reply; return the server's answer."""

@@ -41,6 +41,7 @@ class ReplyGoogleBusiness:
     channel = "google_business"
     account = GoogleBusinessReplyAccount
     shares: tuple[str, ...] = CLIENT_SETTINGS
+    required: tuple[str, ...] = ("refresh_token",)
 
     async def send(
         self, reply: Reply, settings: GoogleBusinessReplyAccount, signing_key: bytes

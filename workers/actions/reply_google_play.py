@@ -45,6 +45,7 @@ class ReplyGooglePlay:
     channel = "google_play"
     account = GooglePlayReplyAccount
     shares: tuple[str, ...] = ("package", "client_email", "private_key", "api", "token_url")
+    required: tuple[str, ...] = ("private_key",)
 
     async def send(self, reply: Reply, settings: GooglePlayReplyAccount, signing_key: bytes) -> str:
         """Answer a review; a second answer replaces the first."""

@@ -38,6 +38,7 @@ class ReplyHepsiburada:
     channel = "hepsiburada"
     account = HepsiburadaReplyAccount
     shares: tuple[str, ...] = ("merchant", "key", "integrator", "api")
+    required: tuple[str, ...] = ("key",)
 
     async def send(
         self, reply: Reply, settings: HepsiburadaReplyAccount, signing_key: bytes

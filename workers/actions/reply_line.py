@@ -41,6 +41,7 @@ class ReplyLine:
     channel = "line"
     account = LineReplyAccount
     shares: tuple[str, ...] = ("token",)
+    required: tuple[str, ...] = ("token",)
 
     async def send(self, reply: Reply, settings: LineReplyAccount, signing_key: bytes) -> str:
         """Send one reply; return LINE's id of the request."""

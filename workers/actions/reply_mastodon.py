@@ -49,6 +49,7 @@ class ReplyMastodon:
     channel = "mastodon"
     account = MastodonReplyAccount
     shares: tuple[str, ...] = ("url", "token")
+    required: tuple[str, ...] = ("token",)
 
     async def send(self, reply: Reply, settings: MastodonReplyAccount, signing_key: bytes) -> str:
         """Send one reply; return the status's id."""

@@ -16,6 +16,7 @@ class ReplyMessenger:
     channel = "messenger"
     account = PageReplyAccount
     shares: tuple[str, ...] = ("token", "human_agent", "api")
+    required: tuple[str, ...] = ("token",)
 
     async def send(self, reply: Reply, settings: PageReplyAccount, signing_key: bytes) -> str:
         """Send one reply; return Meta's id of it."""

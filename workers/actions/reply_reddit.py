@@ -54,6 +54,7 @@ class ReplyReddit:
     channel = "reddit"
     account = RedditReplyAccount
     shares: tuple[str, ...] = (*CLIENT_SETTINGS, "agent")
+    required: tuple[str, ...] = ("refresh_token",)
 
     async def send(self, reply: Reply, settings: RedditReplyAccount, signing_key: bytes) -> str:
         """Answer a comment, as Markdown that pings nobody."""

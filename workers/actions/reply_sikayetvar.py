@@ -36,6 +36,7 @@ class ReplySikayetvar:
     channel = "sikayetvar"
     account = SikayetvarReplyAccount
     shares: tuple[str, ...] = ("key", "api")
+    required: tuple[str, ...] = ("key",)
 
     async def send(self, reply: Reply, settings: SikayetvarReplyAccount, signing_key: bytes) -> str:
         """Send one reply; return the answer's id."""

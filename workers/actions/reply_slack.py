@@ -50,6 +50,7 @@ class ReplySlack:
     channel = "slack"
     account = SlackReplyAccount
     shares: tuple[str, ...] = ("token", "api")
+    required: tuple[str, ...] = ("token",)
 
     async def send(self, reply: Reply, settings: SlackReplyAccount, signing_key: bytes) -> str:
         """Send one reply; return its timestamp, which is its id."""

@@ -50,6 +50,7 @@ class ReplyTeams:
     channel = "teams"
     account = TeamsReplyAccount
     shares: tuple[str, ...] = ("app_id", "app_password", "tenant", "login")
+    required: tuple[str, ...] = ("app_id", "app_password")
 
     def __init__(self) -> None:
         self._tokens: dict[str, str] = {}

@@ -60,6 +60,7 @@ class ReplyTelegram:
     channel = "telegram"
     account = TelegramReplyAccount
     shares: tuple[str, ...] = ("token", "api")
+    required: tuple[str, ...] = ("token",)
 
     async def send(self, reply: Reply, settings: TelegramReplyAccount, signing_key: bytes) -> str:
         """Send one reply; return the message's number."""

@@ -41,6 +41,7 @@ class ReplyTrendyol:
     channel = "trendyol"
     account = TrendyolReplyAccount
     shares: tuple[str, ...] = ("seller", "key", "secret", "api")
+    required: tuple[str, ...] = ("secret",)
 
     async def send(self, reply: Reply, settings: TrendyolReplyAccount, signing_key: bytes) -> str:
         """Send one reply; Trendyol takes 10 to 2,000 characters, once."""

@@ -38,6 +38,7 @@ class ReplyTrustpilot:
     channel = "trustpilot"
     account = TrustpilotReplyAccount
     shares: tuple[str, ...] = ("key", "secret", "api")
+    required: tuple[str, ...] = ("secret", "author")
 
     async def send(self, reply: Reply, settings: TrustpilotReplyAccount, signing_key: bytes) -> str:
         """Answer a review in the name of the account's `author`."""

@@ -49,6 +49,7 @@ class ReplyTwilio:
     channel = "twilio"
     account = TwilioReplyAccount
     shares: tuple[str, ...] = ("account_sid", "auth_token", "api")
+    required: tuple[str, ...] = ("auth_token", "account_sid")
 
     async def send(self, reply: Reply, settings: TwilioReplyAccount, signing_key: bytes) -> str:
         """Send one reply; return its SID."""

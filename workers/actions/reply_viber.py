@@ -48,6 +48,7 @@ class ReplyViber:
     channel = "viber"
     account = ViberReplyAccount
     shares: tuple[str, ...] = ("token",)
+    required: tuple[str, ...] = ("token",)
 
     async def send(self, reply: Reply, settings: ViberReplyAccount, signing_key: bytes) -> str:
         """Send one reply; return Viber's token of it."""

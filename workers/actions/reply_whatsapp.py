@@ -31,6 +31,7 @@ class ReplyWhatsapp:
     channel = "whatsapp"
     account = WhatsappReplyAccount
     shares: tuple[str, ...] = ("token", "api")
+    required: tuple[str, ...] = ("token",)
 
     async def send(self, reply: Reply, settings: WhatsappReplyAccount, signing_key: bytes) -> str:
         """Send one reply; return Meta's id of it."""

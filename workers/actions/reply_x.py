@@ -59,6 +59,7 @@ class ReplyX:
     channel = "x"
     account = XReplyAccount
     shares: tuple[str, ...] = ("api",)
+    required: tuple[str, ...] = ("token",)
 
     async def send(self, reply: Reply, settings: XReplyAccount, signing_key: bytes) -> str:
         """Send one reply; return the post's id."""

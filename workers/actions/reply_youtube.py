@@ -38,6 +38,7 @@ class ReplyYoutube:
     channel = "youtube"
     account = YoutubeReplyAccount
     shares: tuple[str, ...] = CLIENT_SETTINGS
+    required: tuple[str, ...] = ("refresh_token",)
 
     async def send(self, reply: Reply, settings: YoutubeReplyAccount, signing_key: bytes) -> str:
         """Send one reply, which costs 50 units of the day's 10,000."""

@@ -35,9 +35,10 @@ from workers.desk.records import (
     time_from_ms,
 )
 from workers.desk.reply_identity import check_remembered, identify_reply
+from workers.desk.way_out import answering_of, find_obstacle
 from workers.desk_queue.queue import DeskQueue
 from workers.desk_queue.values import AlreadyClosed, ClaimedItem, ItemUnknown, Lease
-from workers.replies.checks import check_reply_allowed, choose_answerable
+from workers.replies.checks import check_reply_allowed, choose_answerable, newest_answerable
 from workers.store.pii import masked_item
 
 log = get(__name__)
@@ -99,10 +100,7 @@ class Desk:
         except Retry:
             await self._give_back(readable)
             raise
-        items = [
-            build_item(department, each.item, each.lease, each.until_ms, work_items[each.item])
-            for each in readable
-        ]
+        items = [self._build_item(department, each, work_items[each.item]) for each in readable]
         if not personal:
             # Long texts take a while, and other people's pages must not wait.
             items = await asyncio.to_thread(lambda: [masked_item(item) for item in items])
@@ -157,8 +155,16 @@ class Desk:
         present, work_items = await self._extend_lease(item, lease, show=True)
         if personal:
             await self.record_reveal(work_items, present.agent)
-        shown = build_item(present.department, item, lease, present.until_ms, work_items)
+        shown = self._build_item(present.department, present, work_items)
         return shown if personal else await asyncio.to_thread(masked_item, shown)
+
+    def _build_item(
+        self, department: str, lease: ClaimedItem | Lease, works: Sequence[WorkItem]
+    ) -> Item:
+        """Return an item as its agent sees it, with the limits on an answer."""
+        newest = newest_answerable(works)
+        answering = answering_of(self.settings, newest.message) if newest else None
+        return build_item(department, lease, works, answering)
 
     async def record_reveal(self, work_items: Sequence[WorkItem], agent: str) -> None:
         """Record that somebody sees the personal numbers of these messages."""
@@ -179,6 +185,8 @@ class Desk:
         lease, work_items = await self._extend_lease(item, request.lease)
         work = choose_answerable(work_items, allow=request.allow_new_participant)
         check_reply_allowed(work.message, request.text, self.clock.now())
+        if (obstacle := find_obstacle(self.settings, work.message)) is not None:
+            raise obstacle
         identity = identify_reply(item, work, request.text, key)
         name, digest = identity.name, identity.digest
         remembered, written = await self.desk_queue.begin_reply(item, name, digest)

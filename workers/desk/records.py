@@ -7,10 +7,10 @@ import msgspec
 
 from schemas.base import derived_id
 from schemas.decision import WorkItem
-from schemas.http_api.bodies import Item, ReplyIn
+from schemas.http_api.bodies import Item, ItemAnswering, ReplyIn
 from schemas.message import Message
 from schemas.outcome import Outcome, OutcomeKind, Reply
-from workers.desk_queue.values import Lease
+from workers.desk_queue.values import ClaimedItem, Lease
 from workers.replies.compose import compose_reply
 
 
@@ -73,18 +73,22 @@ def build_reply(
 
 
 def build_item(
-    department: str, item: str, lease: str, until_ms: int, work_items: Sequence[WorkItem]
+    department: str,
+    lease: ClaimedItem | Lease,
+    work_items: Sequence[WorkItem],
+    answering: ItemAnswering | None,
 ) -> Item:
     """Return an item as its agent sees it."""
     return Item(
-        id=item,
-        lease=lease,
+        id=lease.item,
+        lease=lease.lease,
         conversation=work_items[0].message.conversation,
         department=department,
         messages=tuple(work.message for work in work_items),
         decision=work_items[-1].decision,
         due=work_items[0].due,
-        lease_until=time_from_ms(until_ms),
+        lease_until=time_from_ms(lease.until_ms),
+        answering=answering,
     )
 
 

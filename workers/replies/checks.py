@@ -26,6 +26,12 @@ def choose_answerable(works: Sequence[WorkItem], *, allow: bool) -> WorkItem:
     return confirmed[-1]
 
 
+def newest_answerable(works: Sequence[WorkItem]) -> WorkItem | None:
+    """Return the newest message that a person wrote, None if only machines did."""
+    written = [work for work in works if _is_written_by_person(work.message)]
+    return written[-1] if written else None
+
+
 def _is_written_by_person(message: Message) -> bool:
     """Say whether a person wrote the text; that includes an edited text, but no deletion."""
     has_text = message.event is None or message.event.kind == "edited"

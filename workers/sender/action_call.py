@@ -14,6 +14,7 @@ from runtime.settings.load import section
 from runtime.settings.structs import Settings
 from schemas.errors import Rejected, Retry
 from schemas.outcome import OutcomeKind, Reply
+from workers.actions.account_table import account_table
 from workers.actions.protocol import A, Action, Unconfirmed
 
 log = get(__name__)
@@ -39,19 +40,10 @@ def recipient_hash(key: bytes, reply: Reply) -> str:
 
 def account_settings(settings: Settings, action: Action[A], reply: Reply) -> A | None:
     """Return the action's settings for a reply's account, or None if they are not valid."""
-    name = reply.source.split(":")[1] if ":" in reply.source else ""
     tables = settings.action_accounts(action.name)
     accounts = settings.channel_accounts(action.channel)
-    channel = accounts.get(name, {})
-    # Another account's token would answer in the name of that account.
-    may_borrow = not action.shares or len(accounts) < 2
-    # A form or a note has no mail account, so its answer leaves by the only one there is.
-    only_table = next(iter(tables.values())) if len(tables) == 1 else None
-    borrowed = tables.get("default") or only_table
-    table = tables.get(name) or (borrowed if may_borrow else None) or {}
-    shared = {key: channel[key] for key in action.shares if key in channel}
-    section_name = f"actions.{action.name}"
-    return section(action.account, {**shared, **table}, "santral.toml", section_name, [])
+    table = account_table(action, reply.source, tables, accounts)
+    return section(action.account, table, "santral.toml", f"actions.{action.name}", [])
 
 
 async def send(settings: Settings, reply: Reply, action: Action[A], step: str) -> SendResult:
