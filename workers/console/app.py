@@ -33,6 +33,7 @@ from workers.console.pages.entry import EntryPages
 from workers.console.pages.errors import ErrorPages
 from workers.console.pages.flow import FlowPages
 from workers.console.pages.incidents import IncidentPages
+from workers.console.pages.item import ItemPages
 from workers.console.pages.messages import MessagePages
 from workers.console.pages.renderer import Renderer
 from workers.console.pages.rules import RulePages
@@ -110,7 +111,7 @@ def _page_routes(api: ConsoleApi, renderer: Renderer) -> list[Route]:
     flow, messages = FlowPages(api, renderer), MessagePages(api, renderer)
     entry, rules = EntryPages(api, renderer), RulePages(api, renderer)
     incidents, desk = IncidentPages(api, renderer), DeskPages(api, renderer)
-    customers = CustomerPages(api, renderer)
+    items, customers = ItemPages(api, renderer, desk), CustomerPages(api, renderer)
 
     def guarded(page: server.Endpoint) -> server.Endpoint:
         """Return the page for signed-in people only."""
@@ -145,8 +146,11 @@ def _page_routes(api: ConsoleApi, renderer: Renderer) -> list[Route]:
         Route("/incidents/{id}/{verb}", guarded(incidents.judge), methods=["POST"]),
         Route("/desk", guarded(desk.desks)),
         Route("/desk/{department}", guarded(desk.desk), methods=["GET", "POST"]),
-        Route("/desk/{department}/{item}/heartbeat", guarded(desk.heartbeat), methods=["POST"]),
-        Route("/desk/{department}/{item}/{verb}", guarded(desk.act), methods=["POST"]),
+        Route("/desk/{department}/{item}", guarded(items.item)),
+        Route("/desk/{department}/{item}/heartbeat", guarded(items.heartbeat), methods=["POST"]),
+        Route("/desk/{department}/{item}/draft", guarded(items.draft), methods=["POST"]),
+        Route("/desk/{department}/{item}/{verb}", guarded(items.act), methods=["POST"]),
+        Route("/desk/{department}/{item}/{verb}", guarded(items.past)),
     ]
 
 

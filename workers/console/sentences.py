@@ -120,6 +120,24 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "answer_public": ("Yanıtı herkes görür.", "Your reply is public."),
     "characters": ("karakter", "characters"),
     "bytes": ("bayt", "bytes"),
+    "reply_empty": ("Önce yanıtınızı yazın.", "Write a reply first."),
+    "reply_repeated": (
+        "Bu metin zaten gönderiliyor; ikinci kez gitsin istiyorsanız yeniden gönderin.",
+        "This text is already on its way. Send it again if the customer should get it twice.",
+    ),
+    "reply_form_used": (
+        "Bu form daha önce gönderilmişti. Metniniz duruyor; yeniden gönderin.",
+        "This form was sent before. Your text is still here: send it again.",
+    ),
+    "answer_no_server": (
+        "Bu kanaldan yanıt gönderilemiyor, ayarları eksik. Sistem yöneticinize haber verin.",
+        "Replies can't be sent here: the settings are incomplete. Tell your administrator.",
+    ),
+    "answer_no_address": (
+        "Müşteri bu kanalda adres bırakmamış; başka bir yoldan ulaşın.",
+        "The customer left no address on this channel. Contact the customer another way.",
+    ),
+    "mine": ("Üzerinizdeki işler", "Your items"),
     "reply_sent": (
         "Yanıt gönderilmek üzere kaydedildi.",
         "Your reply is recorded and will be sent.",

@@ -36,8 +36,9 @@ from workers.desk.records import (
 )
 from workers.desk.reply_identity import check_remembered, identify_reply
 from workers.desk.way_out import answering_of, find_obstacle
+from workers.desk_queue.leased_items import LeasedItem
 from workers.desk_queue.queue import DeskQueue
-from workers.desk_queue.values import AlreadyClosed, ClaimedItem, ItemUnknown, Lease
+from workers.desk_queue.values import AlreadyClosed, ClaimedItem, ItemUnknown, Lease, LeaseLost
 from workers.replies.checks import check_reply_allowed, choose_answerable, newest_answerable
 from workers.store.pii import masked_item
 
@@ -158,6 +159,25 @@ class Desk:
         shown = self._build_item(present.department, present, work_items)
         return shown if personal else await asyncio.to_thread(masked_item, shown)
 
+    async def show_leased(self, department: str, item: str, agent: str) -> Item:
+        """Return an item that the agent holds, and renew its lease; mask personal numbers.
+
+        Raises LeaseLost if the agent does not hold it in this department, or ItemUnknown.
+        """
+        present, lease = await self.desk_queue.leases.find_lease(item, agent)
+        if present != department:
+            raise LeaseLost(f"the item is in the department {present!r}")
+        return await self.show(item, lease)
+
+    async def list_leased(
+        self, department: str, agent: str
+    ) -> list[tuple[LeasedItem, list[WorkItem]]]:
+        """Return the items that an agent holds, with their messages."""
+        leased = await self.desk_queue.leases.list_leased(department, agent)
+        messages = {each.item: each.messages for each in leased}
+        works = await read_work_items(self.desk_queue, self.bodies, department, messages)
+        return [(each, works[each.item]) for each in leased if works[each.item]]
+
     def _build_item(
         self, department: str, lease: ClaimedItem | Lease, works: Sequence[WorkItem]
     ) -> Item:
@@ -189,7 +209,7 @@ class Desk:
             raise obstacle
         identity = identify_reply(item, work, request.text, key)
         name, digest = identity.name, identity.digest
-        remembered, written = await self.desk_queue.begin_reply(item, name, digest)
+        remembered, written = await self.desk_queue.leases.begin_reply(item, name, digest)
         check_remembered(identity, remembered, written, key=key)
         if not written:
             reply = build_reply(work, request, lease, identity.reply, self.clock.now())
@@ -197,7 +217,7 @@ class Desk:
             outcome = self._outcome("replied", lease, identity.salt, work_items)
             written = outcome.id
             await self._publish(msgspec.structs.replace(outcome, text=request.text, reply=reply.id))
-            await self.desk_queue.finish_reply(item, name, digest, written)
+            await self.desk_queue.leases.finish_reply(item, name, digest, written)
         return Done(item=item, outcome=written, lease_until=time_from_ms(lease.until_ms))
 
     async def complete(self, item: str, request: LeaseIn) -> Done:

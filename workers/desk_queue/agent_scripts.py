@@ -191,6 +191,43 @@ return {'ok', d, c, fields.a or '', tostring(ends), contents(listed), reached}
 """
 )
 
+# item, agent; returns the lease if the agent holds the item
+FIND_LEASE = (
+    "#!lua flags=no-writes\n"
+    + HEAD
+    + """
+if redis.call('EXISTS', P .. 'epoch') == 0 then return {'rebuild'} end
+local place = redis.call('GET', P .. 'item:' .. ARGV[1])
+if not place then return {'unknown'} end
+local d, c = string.match(place, '^(%S+) (%S+)$')
+local fields = redis.call('HMGET', P .. 'c:' .. d .. ':' .. c, 'l', 'a')
+if not fields[1] or fields[2] ~= ARGV[2] then return {'lost'} end
+local held, _, closing = leased(ARGV[1], fields[1])
+if not held then return {'lost'} end
+return {'ok', d, fields[1], closing or ''}
+"""
+)
+
+# department, agent, most items; returns the item, the end of the lease and the messages of each
+LIST_LEASED = (
+    "#!lua flags=no-writes\n"
+    + HEAD
+    + """
+local d, answer = ARGV[1], {'ok'}
+local ends = redis.call('ZRANGEBYSCORE', P .. 'leased:' .. d, now, '+inf', 'WITHSCORES')
+for n = 1, #ends, 2 do
+  local key = d .. ':' .. ends[n]
+  local fields = redis.call('HMGET', P .. 'c:' .. key, 'i', 'a')
+  if fields[1] and fields[2] == ARGV[2] and #answer < 3 * tonumber(ARGV[3]) then
+    answer[#answer + 1] = fields[1]
+    answer[#answer + 1] = ends[n + 1]
+    answer[#answer + 1] = contents((waiting(key)))
+  end
+end
+return answer
+"""
+)
+
 # item, lease; puts the item back in line
 RELEASE = (
     _AGENT
@@ -279,6 +316,8 @@ return {'ok'}
 AGENT_SCRIPTS = {
     "CLAIM": CLAIM,
     "EXTEND_LEASE": EXTEND_LEASE,
+    "FIND_LEASE": FIND_LEASE,
+    "LIST_LEASED": LIST_LEASED,
     "RELEASE": RELEASE,
     "MARK_CLOSING": MARK_CLOSING,
     "CONFIRM": CONFIRM,

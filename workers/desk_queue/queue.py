@@ -17,6 +17,7 @@ behind the prefix `santral:lines:`, where D is a department and C a conversation
     lease:L    "D C", while leased or closing        body:M:H  WorkItem at H hops
     item:ID    "D C" of the newest lease on it, since a half-moved item is in two departments
     done:M     "hops, first outcome that closed it, 1 if the message waited then", for a time
+    draft:ID:A the text that an agent begins to write, for a time
     sent:ID    hash of the answers to an item, for a time; name -> "digest of the text, outcome"
     at         hash "topic/partition" -> offset up to which the scripts applied it
     epoch, fence, verified (the history that the feed compared with Kafka), doubt (another history
@@ -24,43 +25,33 @@ behind the prefix `santral:lines:`, where D is a department and C a conversation
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 from redis.asyncio import Redis
 
 from schemas import topics
-from schemas.delays import NEIGHBOUR_S
-from schemas.errors import Rejected, Retry
-from workers.desk_queue.agent_scripts import AGENT_SCRIPTS
-from workers.desk_queue.feed_scripts import FEED_SCRIPTS
+from workers.desk_queue.leased_items import LeasedItems
 from workers.desk_queue.script_answers import (
-    Answer,
     bytes_of,
     groups,
     list_of,
     number_of,
-    stored_bytes_of,
     text_of,
 )
-from workers.desk_queue.script_chunks import Argument, closing_chunks, message_chunks
+from workers.desk_queue.script_chunks import closing_chunks, message_chunks
+from workers.desk_queue.script_runner import PREFIX, ScriptRunner, shown_messages
 from workers.desk_queue.values import (
-    AlreadyClosed,
     ClaimedItem,
     Closing,
-    ItemClosing,
-    ItemUnknown,
     Lease,
-    LeaseLost,
     OffsetRange,
     PendingClosing,
     QueuedMessage,
-    RedisBehind,
-    ShownMessage,
 )
 
-P = "santral:lines:"
+P = PREFIX
 EARLY_MS = 14 * 24 * 3600 * 1000
 """Redis remembers a close without its message for longer than a consumer lags."""
 CLOSED_MS = 120_000
@@ -69,12 +60,6 @@ for the feed and repeats an act."""
 DOUBT_MS = 600_000
 """After a change of the history, or an abandoned closing, an outcome of an agent who read the old
 lines may come this late. Until then only outcomes.v1 confirms a close."""
-
-REPLIES_MS = 24 * 3600 * 1000
-"""Redis remembers the answers of an item for a day after the last one. The sender recognises a
-repeated reply for longer (REPLY_MEMORY of workers/sender/partition.py)."""
-MAX_REPLIES = 500
-"""More answers than a person writes to one item; they take 50 KiB."""
 
 Confirmation = Literal["counted", "superseded", "unknown", "early", "alone"]
 
@@ -91,32 +76,8 @@ class DeskQueue:
     ) -> None:
         self._redis = redis
         self._head_of_line, self._body_ms = -1 if head_of_line is None else head_of_line, body_ms
-        self._scripts: dict[str, Callable[..., Awaitable[Answer]]] = {
-            name: redis.register_script(script)
-            for name, script in (AGENT_SCRIPTS | FEED_SCRIPTS).items()
-        }
-
-    async def _run(self, script: str, *args: Argument, keys: Sequence[str] = ()) -> Answer:
-        """Run a script; raise the error that its status names, else return the other values."""
-        answer = await self._scripts[script](keys=[P, *keys], args=args)
-        status = text_of(answer[0])
-        if status == "rebuild":
-            raise Retry(NEIGHBOUR_S, "the desk is being rebuilt from Kafka")
-        if status == "checking":
-            raise Retry(NEIGHBOUR_S, "the desk compares Redis with Kafka")
-        if status == "closed":
-            raise AlreadyClosed(text_of(answer[1]))
-        if status == "lost":
-            raise LeaseLost("the lease is no longer valid: claim again")
-        if status == "unknown":
-            raise ItemUnknown("no such item waits: it was finished, moved, or never was")
-        if status == "closing":
-            raise ItemClosing(_closing_text(text_of(answer[1])))
-        if status == "full":
-            raise Rejected("reply.too_many")
-        if status == "behind":
-            raise RedisBehind(str(args[0]), number_of(answer[1]))
-        return answer[1:]
+        self._scripts = ScriptRunner(redis)
+        self.leases = LeasedItems(redis, self._scripts)
 
     # Agents
 
@@ -125,13 +86,13 @@ class DeskQueue:
     ) -> tuple[list[ClaimedItem], int]:
         """Return the claimed items, and the number of leases that ended without an act."""
         token = secrets.token_hex(6)
-        expired, *rest = await self._run("CLAIM", department, agent, lease_ms, count, token)
+        expired, *rest = await self._scripts.run("CLAIM", department, agent, lease_ms, count, token)
         claimed = [
             ClaimedItem(
                 item=text_of(item),
                 lease=text_of(lease),
                 until_ms=number_of(until),
-                messages=_waiting(list_of(contents)),
+                messages=shown_messages(list_of(contents)),
             )
             for item, lease, until, contents in groups(rest, 4)
         ]
@@ -147,7 +108,7 @@ class DeskQueue:
         LeaseLost, ItemClosing or ItemUnknown.
         """
         prefix = f"{topics.OUTCOMES.name}/"
-        department, conversation, agent, until, contents, reached = await self._run(
+        department, conversation, agent, until, contents, reached = await self._scripts.run(
             "EXTEND_LEASE", item, lease, lease_ms, int(show), verb, prefix
         )
         return Lease(
@@ -157,7 +118,7 @@ class DeskQueue:
             conversation=text_of(conversation),
             agent=text_of(agent),
             until_ms=number_of(until),
-            messages=_waiting(list_of(contents)),
+            messages=shown_messages(list_of(contents)),
             reached={
                 text_of(name): number_of(offset) for name, offset in groups(list_of(reached), 2)
             },
@@ -165,7 +126,7 @@ class DeskQueue:
 
     async def release(self, item: str, lease: str) -> None:
         """Give an item back; raise LeaseLost, ItemClosing or ItemUnknown."""
-        await self._run("RELEASE", item, lease)
+        await self._scripts.run("RELEASE", item, lease)
 
     async def mark_closing(
         self, item: str, lease: str, verb: str, outcomes: Sequence[str]
@@ -174,7 +135,7 @@ class DeskQueue:
 
         The same lease may repeat the same verb. Raises the errors of `extend_lease`.
         """
-        return bytes_of((await self._run("MARK_CLOSING", item, lease, verb, *outcomes))[0])
+        return bytes_of((await self._scripts.run("MARK_CLOSING", item, lease, verb, *outcomes))[0])
 
     async def confirm(
         self,
@@ -190,23 +151,9 @@ class DeskQueue:
         """
         key = (lease.department, lease.conversation, lease.lease)
         flat = [value for close in closes for value in close]
-        (value,) = await self._run("CONFIRM", *key, partition, offset, history, *flat)
+        (value,) = await self._scripts.run("CONFIRM", *key, partition, offset, history, *flat)
         confirmation: Confirmation = msgspec.convert(text_of(value), Confirmation)
         return confirmation
-
-    async def begin_reply(self, item: str, name: str, digest: str) -> tuple[str, str]:
-        """Remember an answer by its name, unless an earlier one of the item has that name.
-
-        Return the digest and the outcome of the remembered one; the outcome is empty until
-        `finish_reply`. Raises Rejected if the item has too many answers.
-        """
-        answer = await self._run("BEGIN_REPLY", item, name, digest, REPLIES_MS, MAX_REPLIES)
-        stored, _, outcome = text_of(answer[0]).partition(" ")
-        return stored or digest, outcome
-
-    async def finish_reply(self, item: str, name: str, digest: str, outcome: str) -> None:
-        """Remember the outcome of an answer that Kafka has."""
-        await self._run("FINISH_REPLY", item, name, digest, REPLIES_MS, outcome)
 
     async def keep_bodies(self, bodies: dict[tuple[str, int], bytes], milliseconds: int) -> None:
         """Keep WorkItems, by message and hops, for a time if Redis has the memory."""
@@ -239,7 +186,9 @@ class DeskQueue:
         """
         count = 0
         for position, flat in message_chunks(queued_messages, span):
-            added = await self._run("ADD", *position, self._body_ms, self._head_of_line, *flat)
+            added = await self._scripts.run(
+                "ADD", *position, self._body_ms, self._head_of_line, *flat
+            )
             count += number_of(added[0])
         return count
 
@@ -252,7 +201,9 @@ class DeskQueue:
         """
         removed_count = superseded_count = 0
         for position, flat in closing_chunks(closings, span):
-            removed, superseded = await self._run("CLOSE", *position, EARLY_MS, CLOSED_MS, *flat)
+            removed, superseded = await self._scripts.run(
+                "CLOSE", *position, EARLY_MS, CLOSED_MS, *flat
+            )
             removed_count += number_of(removed)
             superseded_count += number_of(superseded)
         return removed_count, superseded_count
@@ -261,7 +212,7 @@ class DeskQueue:
         self, department: str, before_ms: int, count: int = 100
     ) -> list[PendingClosing]:
         """Return the closings that agents marked before a time, the oldest first."""
-        rest = await self._run("LIST_CLOSINGS", department, before_ms, count)
+        rest = await self._scripts.run("LIST_CLOSINGS", department, before_ms, count)
         return [
             PendingClosing(
                 conversation=text_of(conversation),
@@ -274,7 +225,7 @@ class DeskQueue:
 
     async def cancel_closing(self, department: str, closing: PendingClosing) -> bool:
         """Put a conversation back in line; return False if its closing ended meanwhile."""
-        answer = await self._run(
+        answer = await self._scripts.run(
             "CANCEL_CLOSING", department, closing.conversation, closing.lease, DOUBT_MS
         )
         return bool(answer[0] == b"1")
@@ -294,7 +245,7 @@ class DeskQueue:
     ) -> bool:
         """Declare the lines complete up to `positions` if `token` still has the lock."""
         flat = [value for item in (positions or {}).items() for value in item]
-        answer = await self._run("BEGIN", DOUBT_MS, epoch, token, *flat, keys=[lock])
+        answer = await self._scripts.run("BEGIN", DOUBT_MS, epoch, token, *flat, keys=[lock])
         return bool(answer[0] == b"1")
 
     async def read_history(self) -> tuple[bytes, bool]:
@@ -302,12 +253,12 @@ class DeskQueue:
 
         Every start and every fail-over begins another history. A claim needs a verified one.
         """
-        present, verified = await self._run("HISTORY")
+        present, verified = await self._scripts.run("HISTORY")
         return bytes_of(present), present == verified
 
     async def verify(self, history: bytes) -> bool:
         """Declare that the lines have every record that Kafka contained when this history began."""
-        answer = await self._run("VERIFY", DOUBT_MS, history)
+        answer = await self._scripts.run("VERIFY", DOUBT_MS, history)
         return bool(answer[0] == b"1")
 
     async def clear(self, lock: str = "") -> None:
@@ -318,23 +269,3 @@ class DeskQueue:
             doomed = [key for key in keys if key.decode() != lock]
             if doomed:
                 await self._redis.unlink(*doomed)
-
-
-def _closing_text(verb: str) -> str:
-    return (
-        f"the item is being closed ({verb}): repeat exactly that if you got no answer, or claim "
-        "another item"
-    )
-
-
-def _waiting(flat: Answer) -> tuple[ShownMessage, ...]:
-    return tuple(
-        ShownMessage(
-            message=text_of(message),
-            hops=number_of(hops),
-            partition=number_of(partition),
-            offset=number_of(offset),
-            body=stored_bytes_of(body),
-        )
-        for message, hops, partition, offset, body in groups(flat, 5)
-    )

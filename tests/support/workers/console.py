@@ -204,9 +204,9 @@ def list_reveals(api: ConsoleApi) -> list[Outcome]:
     return [r for r in list_published(api) if isinstance(r, Outcome) and r.kind == "revealed"]
 
 
-async def add_to_desk(api: ConsoleApi) -> str:
-    """Put the decided message into its line; return the department."""
-    item = decide_message(DECIDED, None, policy(), NOW).item
+async def add_to_desk(api: ConsoleApi, **changes: object) -> str:
+    """Put the decided message, with `changes`, into its line; return the department."""
+    item = decide_message(msgspec.structs.replace(DECIDED, **changes), None, policy(), NOW).item
     assert isinstance(item, WorkItem)
     department = item.decision.department
     await api.desk.desk_queue.add(

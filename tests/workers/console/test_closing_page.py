@@ -23,7 +23,7 @@ async def test_another_action_on_a_closing_item_keeps_it_and_asks_for_the_same_a
     client: httpx2.AsyncClient, api: ConsoleApi
 ) -> None:
     department = await add_to_desk(api)
-    page = await client.post(f"/desk/{department}")
+    page = await client.post(f"/desk/{department}", follow_redirects=True)
     lease = re.search(r'name="lease" value="([^"]+)"', page.text)
     assert lease
     await api.desk.desk_queue.mark_closing(DECIDED.id, lease[1], "complete", ["o"])
@@ -35,5 +35,5 @@ async def test_another_action_on_a_closing_item_keeps_it_and_asks_for_the_same_a
         assert f'name="lease" value="{lease[1]}"' in answer.text
     beat = await client.post(f"{base}/heartbeat", data=form)
     assert "Send your last action again, unchanged" in beat.text
-    done = await client.post(f"{base}/complete", data=form)
+    done = await client.post(f"{base}/complete", data=form, follow_redirects=True)
     assert "Done." in done.text

@@ -114,7 +114,7 @@ async def test_a_page_shows_the_numbers_of_an_item_only_with_the_token_and_recor
     client: httpx2.AsyncClient, api: ConsoleApi
 ) -> None:
     department = await add_to_desk(api)
-    page = await client.post(f"/desk/{department}")
+    page = await client.post(f"/desk/{department}", follow_redirects=True)
     assert numbers_in(page) == []
     lease = re.search(r'name="lease" value="([^"]+)"', page.text)
     assert lease

@@ -1,4 +1,4 @@
-"""Two answers with the same words are two answers, and a retry is none."""
+"""Two answers with the same words are two answers, and a retry repeats the first."""
 
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ from tests.support.desk.open_queue import FeedPublisher, open_desk_queue, redis,
 from tests.support.messages import NOW, message, policy
 from workers.desk.commands import Desk
 from workers.desk.reply_identity import check_key
-from workers.desk_queue.queue import MAX_REPLIES, P
+from workers.desk_queue.leased_items import MAX_REPLIES
+from workers.desk_queue.queue import P
 from workers.desk_queue.values import QueuedMessage
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ async def test_the_memory_of_an_item_is_bounded_in_time_and_number(
     desk: Desk, item: Item, redis: "Redis[bytes]"
 ) -> None:
     for number in range(MAX_REPLIES):
-        await desk.desk_queue.begin_reply(item.id, f"key {number}", "d")
+        await desk.desk_queue.leases.begin_reply(item.id, f"key {number}", "d")
     with pytest.raises(Rejected) as refused:
         await desk.reply(item.id, ReplyIn(lease=item.lease, text=TEXT), key="k")
     assert refused.value.code == "reply.too_many"

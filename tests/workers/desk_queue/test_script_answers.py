@@ -2,12 +2,12 @@
 
 import pytest
 
-from workers.desk_queue.queue import _waiting
 from workers.desk_queue.script_answers import Value, bytes_of, list_of, number_of
+from workers.desk_queue.script_runner import shown_messages
 
 
 def test_a_message_whose_body_redis_lost_is_shown_without_it() -> None:
-    (lost, present) = _waiting([b"m1", b"0", b"3", b"7", None, b"m2", 1, 3, 8, b"{}"])
+    (lost, present) = shown_messages([b"m1", b"0", b"3", b"7", None, b"m2", 1, 3, 8, b"{}"])
     assert (lost.message, lost.offset, lost.body) == ("m1", 7, None)
     assert (present.message, present.hops, present.body) == ("m2", 1, b"{}")
 

@@ -58,6 +58,7 @@ class Renderer:
             t=Texts(language),
             departments=department_titles(self._settings.departments, language),
             path=request.url.path,
+            page=_page_path(request.url.path),
             person=session.person(request, self._settings),
             **mask_table(values),
             **clear,
@@ -76,6 +77,12 @@ def outage_fragment(request: Request) -> Response:
     """Return the piece of a page that asks the person to try again: 503."""
     text = Texts(session.language(request)).try_again
     return HTMLResponse(text, 503, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+def _page_path(path: str) -> str:
+    """Return the address of the page to which the address of a form belongs."""
+    depth = {"desk": 3, "incidents": 2}.get(path.split("/")[1])
+    return "/".join(path.split("/")[: depth + 1]) if depth else path
 
 
 def _clock(milliseconds: int) -> str:
