@@ -12,16 +12,23 @@ import msgspec
 import yaml
 
 from schemas.base import JsonObject
+from schemas.service_levels.versions import PolicyVersion
 from schemas.topics import FIXED, AnyTopic, queue
 
 PUBLISHED = Path(__file__).parent / "published"
+WITHOUT_TOPIC: dict[str, type[msgspec.Struct]] = {"policy_version.v1": PolicyVersion}
+"""Structs that have a schema before anything writes their topic, so that readers can prepare."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema(topic: AnyTopic) -> JsonObject:
     """Return the JSON Schema 2020-12 of a topic's Struct, complete and without references."""
-    schema: JsonObject = msgspec.json.schema(topic.struct)
-    return {"$schema": DIALECT, "$id": f"urn:santral:{topic.ce_type}", **schema}
+    return _schema_of(topic.struct, topic.ce_type)
+
+
+def _schema_of(struct: type[msgspec.Struct], ce_type: str) -> JsonObject:
+    schema: JsonObject = msgspec.json.schema(struct)
+    return {"$schema": DIALECT, "$id": f"urn:santral:{ce_type}", **schema}
 
 
 def schema_topics() -> dict[str, AnyTopic]:
@@ -110,9 +117,13 @@ _CLOUD_EVENT: JsonObject = {
 
 def files() -> dict[str, str]:
     """Return every published file's name and text."""
+    schemas = {name: json_schema(topic) for name, topic in schema_topics().items()}
+    schemas |= {
+        name: _schema_of(struct, f"santral.{name}") for name, struct in WITHOUT_TOPIC.items()
+    }
     texts = {
-        f"{name}.schema.json": json.dumps(json_schema(topic), indent=2, ensure_ascii=False) + "\n"
-        for name, topic in schema_topics().items()
+        f"{name}.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        for name, schema in schemas.items()
     }
     texts["asyncapi.yaml"] = yaml.safe_dump(
         asyncapi(), sort_keys=False, allow_unicode=True, width=100

@@ -8,10 +8,16 @@ import msgspec
 
 from deploy.pages.blocks import table
 from deploy.pages.structs import Setting, plain, sentence, settings, toml
-from runtime.settings.structs import Settings
+from runtime.settings.structs import CalendarSettings, ServiceLevelSettings, Settings
 from schemas.routing.departments import DEFAULT, Department
 
 _ACCOUNTS = {"channels", "actions"}
+_NAMED: dict[str, type[msgspec.Struct]] = {
+    "departments": Department,
+    "calendars": CalendarSettings,
+    "sla": ServiceLevelSettings,
+}
+"""The tables of which the file has several, each with a name of its own."""
 _WIDTH = 96  # columns of the example file
 _HEAD = """\
 # Copy this file to santral.toml and uncomment the settings that you change. Each shows its default.
@@ -28,8 +34,10 @@ def reference() -> str:
         rows = list(settings(struct))
         sections.append(_section(f"`[{name}]`", rows, sentence(struct)))
     names = ", ".join(f"`{name}`" for name in DEFAULT)
-    text = f"{sentence(Department)} `[departments]` replaces the default ones: {names}."
-    sections.append(_section("`[departments.NAME]`", list(settings(Department)), text))
+    more = {"departments": f" `[departments]` replaces the default ones: {names}."}
+    for name, struct in _NAMED.items():
+        text = sentence(struct) + more.get(name, "")
+        sections.append(_section(f"`[{name}.NAME]`", list(settings(struct)), text))
     return "\n\n".join(sections)
 
 
@@ -72,7 +80,7 @@ def _comment(text: str) -> str:
 
 def _top() -> list[Setting]:
     """Return the settings before the first table."""
-    return [s for s in _own() if s.name not in _ACCOUNTS and s.name != "departments"]
+    return [s for s in _own() if s.name not in _ACCOUNTS and s.name not in _NAMED]
 
 
 def _own() -> Iterator[Setting]:

@@ -20,6 +20,7 @@ import msgspec
 from runtime.settings.archive_address import archive_problems
 from runtime.settings.redis_addresses import redis_problems
 from runtime.settings.reply_deadline import replies_problems
+from runtime.settings.service_levels.build import service_level_problems
 from runtime.settings.structs import Settings
 from schemas.errors import ConfigError, Problem
 
@@ -56,7 +57,7 @@ def load(
             section(struct, table, str(path), f"{name}.{account}", problems)
     if settings is not None:
         problems += redis_problems(settings.redis) + archive_problems(settings.archive.url)
-        problems += replies_problems(settings.replies)
+        problems += replies_problems(settings.replies) + service_level_problems(settings)
     if problems or settings is None:
         raise ConfigError(problems)
     return settings

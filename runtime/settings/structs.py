@@ -28,6 +28,7 @@ from runtime.settings.servers import (
     ParsersSettings,
     TokensSettings,
 )
+from runtime.settings.service_levels.tables import CalendarSettings, ServiceLevelSettings
 from runtime.settings.work import (
     DeskSettings,
     RepliesSettings,
@@ -40,6 +41,7 @@ from schemas.routing.departments import DEFAULT, Department
 
 __all__ = [
     "ArchiveSettings",
+    "CalendarSettings",
     "ConsoleSettings",
     "DeskSettings",
     "DoorSettings",
@@ -54,6 +56,7 @@ __all__ = [
     "RepliesSettings",
     "RouterSettings",
     "ScanSettings",
+    "ServiceLevelSettings",
     "Settings",
     "ShadowSettings",
     "StoreSettings",
@@ -93,6 +96,14 @@ class Settings(Record, frozen=True, kw_only=True):
         dict[str, Department],
         Meta(description="The departments by name, in place of the default ones."),
     ] = msgspec.field(default_factory=lambda: dict(DEFAULT))
+    calendars: Annotated[
+        dict[str, CalendarSettings],
+        Meta(description="The calendars by name: the hours in which people work."),
+    ] = msgspec.field(default_factory=dict)
+    sla: Annotated[
+        dict[str, ServiceLevelSettings],
+        Meta(description="The service levels by name; a message gets the first that matches it."),
+    ] = msgspec.field(default_factory=dict)
     channels: Annotated[
         dict[str, dict[str, object]],
         Meta(description="The accounts of each channel; docs/channels/ has their settings."),

@@ -44,7 +44,7 @@ def hours_to_minutes(hours: Hours) -> tuple[int, int]:
     The start is before 24:00, and the end is at most a day after the start. For other hours it
     raises ValueError, whose text says how to write them.
     """
-    start, end = _clock_minutes(hours[0]), _clock_minutes(hours[1])
+    start, end = clock_minutes(hours[0]), clock_minutes(hours[1])
     text = "-".join(hours)
     if start >= MINUTES_OF_DAY:
         raise ValueError(f"{text!r} begin after midnight. Write them at the next day")
@@ -85,7 +85,7 @@ def merge_spans(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 def close_at(hours: tuple[Hours, ...], closing: str) -> tuple[Hours, ...]:
     """Return the hours of a day that ends at `closing` (HH:MM), such as the eve of a holiday."""
-    limit = _clock_minutes(closing)
+    limit = clock_minutes(closing)
     return tuple(
         minutes_to_hours(start, min(end, limit))
         for start, end in merged_minutes(hours)
@@ -93,7 +93,8 @@ def close_at(hours: tuple[Hours, ...], closing: str) -> tuple[Hours, ...]:
     )
 
 
-def _clock_minutes(text: str) -> int:
+def clock_minutes(text: str) -> int:
+    """Return the minutes since midnight of a time such as `13:00`."""
     match = _CLOCK.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a time of day. Write it like '09:00'")
