@@ -4,6 +4,7 @@ Each server and stage gets one short request, and the commands change nothing.
 """
 
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import click
 import msgspec
 
 from cli.context import door_token, load_running_settings, load_settings, print_record
+from cli.service_levels.checks import service_level_findings
 from runtime.settings import token_rules
 from runtime.settings.structs import ArchiveSettings, RedisSettings, Settings, TokensSettings
 from schemas.errors import ConfigError, Problem, Unavailable
@@ -105,6 +107,7 @@ def check(ctx: click.Context, offline: bool) -> None:
     settings = load_settings(ctx, with_accounts=True)
     problems = _rule_problems(settings) + _channel_problems(settings)
     problems += _token_problems(settings.tokens)
+    problems += service_level_findings(settings, datetime.now(UTC).date())
     differences: list[str] = []
     if not offline:
         problems += _connection_problems(settings)

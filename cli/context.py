@@ -119,6 +119,22 @@ def personal_option(command: Command) -> Command:
     )(command)
 
 
+def config_option(command: Command) -> Command:
+    """Add the option --config to a sub-command, beside the one before the command's name."""
+
+    def set_file(ctx: click.Context, _option: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            ctx.find_root().obj = Path(value)
+
+    return click.option(
+        "--config",
+        type=click.Path(dir_okay=False),
+        expose_value=False,
+        callback=set_file,
+        help="Settings file (santral.toml).",
+    )(command)
+
+
 def language_option(command: Command) -> Command:
     """Add the option --lang to a command that prints sentences for people."""
     return click.option(

@@ -22,6 +22,7 @@ from cli import (
 )
 from cli.demo import command as demo
 from cli.offline import decide, parse
+from cli.service_levels import command as service_levels
 from cli.up import command as up
 from schemas.errors import ConfigError, SantralError
 
@@ -89,6 +90,7 @@ for _module in (
     decide,
     models,
     backtest,
+    service_levels,
     ledger,
     dead,
     store,

@@ -21,6 +21,14 @@ COMMAND_SENTENCES: Sentences = {
         "Doğruluk, çalışanların kararı olmadan bilinemez; en az {limit} olmalı.",
         "Nobody knows the accuracy without people's decisions; at least {limit} must be correct.",
     ),
+    "never_due": (
+        "{calendar} takvimi on yıl içinde toplam {duration} açık değil; daha kısa bir süre verin.",
+        "Calendar {calendar} is not open for {duration} within ten years; give a shorter time.",
+    ),
+    "holidays_unknown": (
+        "{calendar} takvimindeki resmî tatillerin {year} yılına ait tarihleri henüz bilinmiyor.",
+        "Calendar {calendar} does not know the dates of its holidays in {year} yet.",
+    ),
     "lines_read": (
         "{labels} etiketli {lines} satır ve etiketsiz {unlabelled} satır okundu.",
         "Read {lines} lines with {labels} labels, and {unlabelled} lines without a label.",

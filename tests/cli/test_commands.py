@@ -55,6 +55,7 @@ ANSWERS_BY_ITSELF = {
     "decide": ["lines.jsonl"],
     "evaluate": ["lines.jsonl", "--task", "department", "--model", "none.model"],
     "parse": ["api", "body.json"],
+    "sla due": ["--calendar", "24/7", "--from", "2026-11-28T09:00Z", "--for", "4h"],
     "up": [],
 }
 FILES = {
@@ -117,6 +118,7 @@ def test_a_command_that_needs_nothing_running_creates_nothing(here: Path) -> Non
     before = _inside(here)
     assert run_command(here, "decide", "lines.jsonl").returncode == 0
     assert run_command(here, "parse", "api", "body.json").returncode == 0
+    assert run_command(here, "sla", "due", *ANSWERS_BY_ITSELF["sla due"]).returncode == 0
     assert (
         run_command(
             here, *["evaluate", "lines.jsonl", "--task", "department", "--model", "none"]
