@@ -1,15 +1,28 @@
-"""The command `santral sla due` prints when a promise ends, by the hours of a calendar."""
+"""The commands `santral sla due` and `santral sla replay` compute when promises end.
+
+Both need no broker: one takes a time and a duration, the other records in a file.
+"""
 
 from datetime import datetime
+from typing import TYPE_CHECKING, BinaryIO
 from zoneinfo import ZoneInfo
 
 import click
 
-from cli.context import config_option, language_option, load_settings, print_note
+from cli.context import (
+    config_option,
+    language_option,
+    load_settings,
+    print_note,
+    print_record,
+)
 from runtime.settings.structs import Settings
 from schemas.errors import ConfigError, Problem
 from schemas.service_levels.calendar import WorkCalendar
 from schemas.service_levels.durations import parse_duration
+
+if TYPE_CHECKING:
+    from workers.console.texts import Texts
 
 _FIRST_YEAR, _LAST_YEAR = 1971, 2200
 """Times outside are mistakes, and a sum beyond Python's last year would overflow."""
@@ -46,9 +59,6 @@ def due(ctx: click.Context, name: str, start_text: str, duration_text: str, lang
     holidays are not among them.
     """
     settings = load_settings(ctx)
-    from cli.offline.sentences import command_texts
-
-    texts = command_texts(language)
     start = _parse_time("--from", start_text)
     calendar = _calendar(settings, name, start)
     zone = ZoneInfo(calendar.zone)
@@ -60,11 +70,49 @@ def due(ctx: click.Context, name: str, start_text: str, duration_text: str, lang
         raise ConfigError([Problem(f"--for {error}.")]) from error
     end = calendar.add(start, duration)
     if end is None:
-        raise ConfigError([Problem(texts.never_due.format(calendar=name, duration=duration_text))])
+        raise ConfigError(
+            [Problem(_texts(language).never_due.format(calendar=name, duration=duration_text))]
+        )
     click.echo(end.astimezone(zone).isoformat())
     if end.year > _last_holiday_year(settings, name, start):
-        print_note(texts.holidays_unknown.format(calendar=name, year=end.year))
+        print_note(_texts(language).holidays_unknown.format(calendar=name, year=end.year))
         ctx.exit(1)
+
+
+@sla.command()
+@click.argument("file", type=click.File("rb"))
+@config_option
+@click.option(
+    "--now",
+    "now_text",
+    required=True,
+    metavar="TIME",
+    help="The time until which the records are complete, such as 2026-11-28T09:00+03:00.",
+)
+@click.pass_context
+def replay(ctx: click.Context, file: BinaryIO, now_text: str) -> None:
+    """Fold the records of a FILE, and print a line for each step of a clock. No broker.
+
+    A line of FILE is `{"topic", "at", "value"}` with a record of decisions.v1 or outcomes.v1, in
+    any order. The steps come in the order of their times.
+    """
+    settings = load_settings(ctx)
+    from cli.service_levels.replay import replay_clocks
+    from runtime.settings.service_levels.build import build_service_levels
+
+    now = _parse_time("--now", now_text)
+    if now.tzinfo is None:
+        raise ConfigError([Problem(f"--now {now_text!r} has no offset. Add one, such as +03:00.")])
+    service_levels = build_service_levels(settings, now.date())
+    for step in replay_clocks(file, service_levels, now):
+        print_record(step)
+
+
+def _texts(language: str) -> "Texts":
+    """Return the sentences of a language, which take longer to load than the answer."""
+    from cli.offline.sentences import command_texts
+
+    return command_texts(language)
 
 
 def _parse_time(option: str, text: str) -> datetime:

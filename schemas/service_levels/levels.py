@@ -8,6 +8,7 @@ from msgspec import Meta
 from schemas.base import Record
 from schemas.decision import Priority
 
+ClockKind = Literal["first_response", "next_response", "resolution", "pickup", "stay"]
 PauseReason = Literal["customer", "third_party"]
 Seconds = Annotated[int, Meta(ge=1, description="Seconds of working time.")]
 
@@ -79,6 +80,16 @@ class ServiceLevel(Record, frozen=True, kw_only=True):
         """The promised times in seconds, without those that are not made."""
         promises = (self.first_response_s, self.next_response_s, self.resolution_s, self.pickup_s)
         return tuple(seconds for seconds in promises if seconds is not None)
+
+    def promise_s(self, kind: ClockKind) -> int | None:
+        """Return the promised seconds of a kind of clock, None where nothing is promised."""
+        promises: dict[ClockKind, int | None] = {
+            "first_response": self.first_response_s,
+            "next_response": self.next_response_s,
+            "resolution": self.resolution_s,
+            "pickup": self.pickup_s,
+        }
+        return promises.get(kind)
 
     def matches(self, traits: MessageTraits) -> bool:
         """Return whether the service level is for a message with these traits."""

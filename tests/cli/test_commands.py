@@ -56,11 +56,13 @@ ANSWERS_BY_ITSELF = {
     "evaluate": ["lines.jsonl", "--task", "department", "--model", "none.model"],
     "parse": ["api", "body.json"],
     "sla due": ["--calendar", "24/7", "--from", "2026-11-28T09:00Z", "--for", "4h"],
+    "sla replay": ["records.jsonl", "--now", "2026-11-28T09:00Z"],
     "up": [],
 }
 FILES = {
     "rows.csv": "text,email\nKargom nerede?,ada@ornek.example\n",
     "lines.jsonl": '{"text": "Kargom nerede?"}\n',
+    "records.jsonl": "\n",
     "body.json": '{"native_id": "1", "text": "selam", "sender": {"handle": "ada"}}',
 }
 
@@ -118,7 +120,8 @@ def test_a_command_that_needs_nothing_running_creates_nothing(here: Path) -> Non
     before = _inside(here)
     assert run_command(here, "decide", "lines.jsonl").returncode == 0
     assert run_command(here, "parse", "api", "body.json").returncode == 0
-    assert run_command(here, "sla", "due", *ANSWERS_BY_ITSELF["sla due"]).returncode == 0
+    for command in ("sla due", "sla replay"):
+        assert run_command(here, *command.split(), *ANSWERS_BY_ITSELF[command]).returncode == 0
     assert (
         run_command(
             here, *["evaluate", "lines.jsonl", "--task", "department", "--model", "none"]
