@@ -1,11 +1,13 @@
 """The settings that Kafka clients share, for librdkafka and for aiokafka.
 
-The router, the recorder and the console use librdkafka. The asyncio stages use aiokafka.
+The router, the recorder, the console and all publishers use librdkafka. The asyncio stages read
+with aiokafka.
 """
 
 import ssl
 
 from aiokafka.errors import KafkaError
+from confluent_kafka.admin import AdminClient
 
 from runtime.client_log import CLIENTS
 from runtime.settings.structs import KafkaSettings
@@ -25,6 +27,16 @@ _LIBRDKAFKA_TIMES = {
 """A client uses a broker within a second of its start, and gives up a silent broker after 10 s. An
 admin client asks the controller that it knows, until the brokers name another."""
 
+_ADMIN = {
+    # Its own lines in the log would repeat what the neighbour's line says.
+    "log_level": 0,
+    "socket.timeout.ms": 4_000,
+    # A client that connects only to the brokers it needs drops the pause between its attempts when
+    # the broker that it needs is the controller: it tried a dead one 6,000 times a second, and
+    # occupied a core. A client that connects to all brokers keeps the pause.
+    "enable.sparse.connections": False,
+}
+
 
 def rdkafka_settings(kafka: KafkaSettings, **more: object) -> dict[str, object]:
     """Return the settings of a librdkafka client; `more` adds its own and wins.
@@ -39,6 +51,11 @@ def rdkafka_settings(kafka: KafkaSettings, **more: object) -> dict[str, object]:
         **identity,
         **more,
     }
+
+
+def admin_client(kafka: KafkaSettings) -> AdminClient:
+    """Return a client for questions that a stage repeats, which waits quietly for the brokers."""
+    return AdminClient(rdkafka_settings(kafka, **_ADMIN))
 
 
 def aiokafka_settings(kafka: KafkaSettings) -> dict[str, object]:

@@ -1,16 +1,14 @@
 """aiokafka's client, which finds the cluster although one address stays silent.
 
-Consumers (kafka_reader.py), producers (publisher.py) and admins (readers.py) connect with it,
-within seconds or not at all. aiokafka itself waits for the full time of a request at each address
-in turn, and leaves a connection open when its caller cancels it.
+Consumers (kafka_reader.py) and admins (readers.py) connect with it, within seconds or not at all.
+aiokafka itself waits for the full time of a request at each address in turn, and leaves a
+connection open when its caller cancels it.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Coroutine
 from typing import TypeVar
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection, create_conn
 from aiokafka.errors import KafkaConnectionError, KafkaError
@@ -23,7 +21,6 @@ T = TypeVar("T")
 SETUP_LIMIT_S = 5.0
 """A broker takes a new connection within this time. A frozen one only seems to take it; and a full
 queue of connections makes the kernel wait for 1, 2, 4, 8 s between two tries."""
-_END_STEP_S = 0.1
 _STAGGER_S = 0.5
 """A client tries the next address when the one before has been silent for this time."""
 
@@ -66,33 +63,6 @@ class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # aiokafka's classes a
             connection.close()
             return None
         return connection
-
-
-class KafkaProducer(AIOKafkaProducer):  # type: ignore[misc]  # as above
-    """A producer that starts although one address stays silent, and ends without flushing."""
-
-    async def start(self) -> None:
-        """Connect; raise KafkaError when no address answers."""
-        await find_brokers(self.client)
-        await self._sender.start()
-
-    async def end(self) -> None:
-        """Send nothing from now on, and disconnect.
-
-        stop() alone would wait for batches that never expire, and send behind the back of a caller
-        who has to try again.
-        """
-        self._closed = True
-        ending = asyncio.ensure_future(self._sender.close())
-        while not ending.done():
-            await self.client.close()  # a request to a silent broker ends, and may connect again
-            refreshed = self.client._md_update_fut
-            if refreshed is not None and not refreshed.done():
-                refreshed.set_result(False)  # closing ended the task that would do it
-            await asyncio.wait({ending}, timeout=_END_STEP_S)
-        await self.client.close()
-        with contextlib.suppress(KafkaError, OSError):
-            ending.result()
 
 
 async def find_brokers(client: AIOKafkaClient) -> None:

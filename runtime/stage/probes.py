@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from sqlalchemy import text
 
 from runtime.archive.protocol import Archive
-from runtime.bus.admin_client import admin_client
+from runtime.bus.client_settings import admin_client
 from runtime.clock import Clock
 from runtime.health.neighbour import Neighbour, Probe
 from runtime.log import redacted_url

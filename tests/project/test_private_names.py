@@ -8,7 +8,7 @@ import aioimaplib
 import httpcore2
 import httpx2
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
@@ -40,13 +40,11 @@ USED: dict[str, tuple[tuple[Owner, tuple[str, ...]], ...]] = {
     ),
     "runtime/bus/readers.py": ((AIOKafkaAdminClient.__init__, ("_client",)),),
     "runtime/bus/kafka_client.py": (
-        (AIOKafkaProducer.__init__, ("_sender", "_closed")),
         (AIOKafkaClient, ("_md_synchronizer", "_get_conn")),
         (
             AIOKafkaClient.__init__,
             (
                 "_sync_task",
-                "_md_update_fut",
                 "_client_id",
                 "_request_timeout_ms",
                 "_ssl_context",

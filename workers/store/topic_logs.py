@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 from sqlalchemy import Connection, inspect, text
 
-from runtime.bus.admin_client import admin_client
+from runtime.bus.client_settings import admin_client
 from runtime.settings.structs import KafkaSettings
 from schemas import topics
 from schemas.errors import Unavailable

@@ -36,6 +36,7 @@ _NAMES = {
 }
 _VERSIONS = {0: 3}
 """The highest version of a request that it takes, 0 where nothing is here."""
+_UNSUPPORTED_VERSION = 35
 
 
 @dataclass
@@ -69,20 +70,26 @@ class ScriptedBroker:
             while True:
                 (size,) = struct.unpack(">i", await reader.readexactly(4))
                 request = await reader.readexactly(size)
-                key, _, number = struct.unpack(">hhi", request[:8])
+                key, version, number = struct.unpack(">hhi", request[:8])
                 name = _NAMES[key]
                 self.requests.append(name)
                 await self.running.wait()
                 if name not in self.silent:
-                    answer = struct.pack(">i", number) + _ANSWERS[name](self, request[8:])
+                    answer = struct.pack(">i", number) + self._answer(name, version, request[8:])
                     writer.write(struct.pack(">i", len(answer)) + answer)
         self.open.discard(writer)
         writer.close()
 
-    def versions(self, _body: bytes) -> bytes:
+    def _answer(self, name: str, version: int, body: bytes) -> bytes:
+        """Return the answer to a request, or to a newer question for versions its first form."""
+        if name == "versions" and version > 0:
+            return self.versions(body, _UNSUPPORTED_VERSION)
+        return _ANSWERS[name](self, body)
+
+    def versions(self, _body: bytes, error: int = 0) -> bytes:
         """Return the versions of the requests that it takes."""
         rows = [struct.pack(">hhh", key, 0, _VERSIONS.get(key, 0)) for key in _NAMES]
-        return struct.pack(">hi", 0, len(rows)) + b"".join(rows)
+        return struct.pack(">hi", error, len(rows)) + b"".join(rows)
 
     def metadata(self, body: bytes) -> bytes:
         """Return itself, and partition 0 of each topic of the request."""
