@@ -249,6 +249,9 @@ REGISTRY = CollectorRegistry()
 # Upper bounds in seconds: from one broker round trip to the service level of a claim.
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _collectors: dict[Name, Counter | Gauge | Histogram] = {}
+_series: dict[tuple[object, ...], Counter | Histogram] = {}
+"""The counters and histograms of each set of labels, because a look-up in the collector costs more
+than the count. Gauges may be forgotten, and so they are not here."""
 
 
 def _metric(name: Name) -> Counter | Gauge | Histogram:
@@ -267,11 +270,22 @@ def _metric(name: Name) -> Counter | Gauge | Histogram:
     return collector
 
 
+def _series_of(name: Name, labels: dict[str, str]) -> Counter | Histogram:
+    """Return the counter or the histogram of a set of labels."""
+    key = (name, *labels.items())
+    series = _series.get(key)
+    if series is None:
+        metric = _metric(name)
+        assert not isinstance(metric, Gauge)
+        series = _series[key] = metric.labels(**labels) if labels else metric
+    return series
+
+
 def count(name: Name, amount: float = 1, **labels: str) -> None:
     """Add to a counter."""
-    metric = _metric(name)
-    assert isinstance(metric, Counter)
-    (metric.labels(**labels) if labels else metric).inc(amount)
+    series = _series_of(name, labels)
+    assert isinstance(series, Counter)
+    series.inc(amount)
 
 
 def gauge(name: Name, value: float, **labels: str) -> None:
@@ -290,9 +304,9 @@ def gauge_of(name: Name, value: Callable[[], float], **labels: str) -> None:
 
 def observe(name: Name, seconds: float, **labels: str) -> None:
     """Add an observation to a histogram."""
-    metric = _metric(name)
-    assert isinstance(metric, Histogram)
-    (metric.labels(**labels) if labels else metric).observe(seconds)
+    series = _series_of(name, labels)
+    assert isinstance(series, Histogram)
+    series.observe(seconds)
 
 
 def forget(name: Name) -> None:
