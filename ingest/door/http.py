@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from ingest.accounts import DEFAULT_ACCOUNT
@@ -24,6 +25,7 @@ from ingest.channel import Account, AccountSettings, Delivery
 from ingest.channels.chat import Account as ChatAccount
 from ingest.channels.form import Account as FormAccount
 from ingest.door import public_pages
+from ingest.door.busy_paths import BusyPaths
 from ingest.door.call_memory import CallMemory
 from ingest.door.chat_replies import ChatReplies
 from ingest.door.contact_form import FormDoor
@@ -270,8 +272,13 @@ def _script(name: str) -> Callable[[Request], Awaitable[Response]]:
     return answer
 
 
-def app(door: Door, health: Health) -> Starlette:
+def app(door: Door, health: Health) -> ASGIApp:
     """Return the door as an ASGI application."""
+    return BusyPaths(door.messages, door.hook, table(door, health))
+
+
+def table(door: Door, health: Health) -> Starlette:
+    """Return the application of all addresses, the busy ones too."""
 
     async def home(request: Request) -> Response:
         # A developer on this machine looks for the console here; nobody else learns its address.

@@ -5,6 +5,7 @@ The helpers are JSON by msgspec, bodies with a limit, bearer tokens and the answ
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import hmac
 import logging
@@ -135,6 +136,15 @@ HANDLERS: dict[type[Exception], ErrorHandler] = {
 }
 
 
+async def answer(endpoint: Endpoint, request: Request) -> Response:
+    """Return an endpoint's answer, or that of HANDLERS to its exception, as Starlette does."""
+    try:
+        return await endpoint(request)
+    except Exception as error:  # noqa: BLE001 - the handler of a bug logs it
+        handler = next(HANDLERS[kind] for kind in type(error).__mro__ if kind in HANDLERS)
+        return await handler(request, error)
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """Return the raw body; raise Rejected(body.too_large) as soon as it is over `limit` bytes."""
     declared = request.headers.get("content-length", "")
@@ -167,6 +177,7 @@ def token_holder(request: HTTPConnection, **tokens: str) -> str:
     return [name for name, token in tokens.items() if matches_token(credential, token)][-1]
 
 
+@functools.cache
 def token_name(token: str) -> str:
     """Return the name under which records keep a token: twelve hex digits of its SHA-256."""
     return hashlib.sha256(f"santral.token.{token}".encode()).hexdigest()[:12]

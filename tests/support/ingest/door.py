@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx2
@@ -44,7 +44,10 @@ async def serve_application(
 
 @contextlib.asynccontextmanager
 async def open_door(
-    folder: Path, desk: str = "http://127.0.0.1:9", **settings: object
+    folder: Path,
+    desk: str = "http://127.0.0.1:9",
+    application: Callable[[Door, Health], ASGIApp] = app,
+    **settings: object,
 ) -> AsyncIterator[str]:
     """Open a door without Kafka, which an early refusal does not need, and yield its address."""
     all_settings = Settings(tokens=TOKENS, door=DoorSettings(desk_url=desk), **settings)
@@ -66,7 +69,8 @@ async def open_door(
             desk=client,
             outside=client,
         )
-        async with serve_application(app(door, Health("ingest")), all_settings.limits) as url:
+        served = application(door, Health("ingest"))
+        async with serve_application(served, all_settings.limits) as url:
             yield url
 
 
