@@ -15,13 +15,18 @@ from schemas.decision import Decision
 
 
 @click.command()
+@click.option(
+    "--only",
+    type=click.Choice(["door"]),
+    help="Run just the HTTP door, for further processes on one host. Default: the sources, too.",
+)
 @click.pass_context
-def ingest(ctx: click.Context) -> None:
+def ingest(ctx: click.Context, only: str | None) -> None:
     """Run the door and the channels (one stage)."""
     settings = _load_stage_settings(ctx, with_accounts=True, with_tokens=True)
     from ingest.run import start
 
-    start(settings)
+    start(settings, only_door=only == "door")
 
 
 @click.command()

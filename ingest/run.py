@@ -1,7 +1,8 @@
 """`santral ingest` runs the doors and every source of the settings in one process.
 
 They take deliveries, and the process publishes messages.v1. Any number of these processes may run
-side by side.
+side by side. Those of one host share the HTTP door's port where `[door] share_port` says so; one of
+them has the sources and the mail door, and the others only the HTTP door.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
 
 import httpx2
+import msgspec
 
 from ingest.accounts import Accounts, accounts_of, configured_accounts
 from ingest.channel import AccountSettings
@@ -39,7 +41,7 @@ from runtime.http.public_client import PublicClient
 from runtime.http.server import build_server, open_listener, serve
 from runtime.log import get
 from runtime.redis.client import connect
-from runtime.settings.structs import Settings
+from runtime.settings.structs import MailDoorSettings, Settings
 from runtime.stage import frame, probes
 from schemas.errors import Retry, retries
 
@@ -54,7 +56,14 @@ _NEIGHBOUR_PAUSE_S = 8.0
 """The pause of a source while Kafka or the archive is away: each try hands its batch over."""
 
 
-async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
+async def main(
+    settings: Settings,
+    health: Health,
+    clock: Clock,
+    stop: asyncio.Event,
+    *,
+    with_sources: bool = True,
+) -> None:
     """Run doors and sources until `stop`."""
     kafka = probes.kafka_neighbour(settings, clock)
     # A vendor's call is remembered in the process while Redis is away: a note, not a check.
@@ -85,6 +94,7 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
         sources = [
             runner.run(channel, account, account_settings)
             for channel, account, account_settings in _pulled(accounts)
+            if with_sources
         ]
         drain = SpoolDrain(ingest, accounts)
         health.finish_start()
@@ -106,7 +116,10 @@ async def _doors(
     stop: asyncio.Event,
 ) -> AsyncIterator[Sequence[Awaitable[None]]]:
     """Yield the servers of the doors, which finish their calls after `stop`."""
-    sockets = [open_listener(settings.door.host, settings.door.port)]
+    door_settings = settings.door
+    sockets = [
+        open_listener(door_settings.host, door_settings.port, shared=door_settings.share_port)
+    ]
     redis = connect(settings.redis)
     async with (
         httpx2.AsyncClient(base_url=settings.door.desk_url) as desk,
@@ -259,6 +272,8 @@ class _Restarts:
         return self._delay_s
 
 
-def start(settings: Settings) -> None:
-    """Run the stage to its end."""
-    frame.run("ingest", settings, main)
+def start(settings: Settings, *, only_door: bool = False) -> None:
+    """Run the stage to its end; `only_door` leaves out the sources and the mail door."""
+    if only_door:
+        settings = msgspec.structs.replace(settings, mail_door=MailDoorSettings(protocol="off"))
+    frame.run("ingest", settings, functools.partial(main, with_sources=not only_door))

@@ -45,6 +45,18 @@ def wait_for_port(port: int) -> None:
     wait(f"a server listens on port {port}", lambda: _is_open(port))
 
 
+def wait_for_listeners(processes: Sequence[psutil.Process], port: int) -> None:
+    """Wait until each of these processes listens on a port that they share."""
+
+    def listens(process: psutil.Process) -> bool:
+        return any(
+            c.status == psutil.CONN_LISTEN and c.laddr.port == port
+            for c in process.net_connections("tcp")
+        )
+
+    wait(f"all listen on port {port}", lambda: all(map(listens, processes)))
+
+
 def _is_open(port: int) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", port), 1):

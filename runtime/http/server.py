@@ -224,10 +224,15 @@ def probe_endpoints(health: Health) -> dict[str, Endpoint]:
     return {"/livez": livez, "/readyz": readyz}
 
 
-def open_listener(host: str, port: int) -> socket.socket:
-    """Return a listening socket; raise Unavailable if another program uses the address."""
+def open_listener(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Return a listening socket; raise Unavailable if another program uses the address.
+
+    Several processes of one user may listen on a `shared` address.
+    """
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         listener.bind((host, port))
     except OSError as error:

@@ -23,6 +23,15 @@ class DoorSettings(ListenSettings, frozen=True, kw_only=True):
     """The HTTP and WebSocket door."""
 
     port: Annotated[Port, Meta(description="The port; 0 takes a free one.")] = 8400
+    share_port: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Whether several processes of this host listen on the port, and the kernel "
+                "spreads the connections over them."
+            )
+        ),
+    ] = False
     max_body: Annotated[Count, Meta(description="The largest body of a request in bytes.")] = (
         32 * 1024 * 1024
     )

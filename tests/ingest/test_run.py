@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import signal
 import smtplib
 import socket
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx2
+import msgspec
 import pytest
 
 from cli.up.ports import free_port
@@ -23,10 +25,11 @@ from ingest.sources.state_folder import StateFolder
 from runtime.archive.opening import open_archive
 from runtime.clock import SystemClock
 from runtime.health.checks import Health
-from runtime.settings.structs import ParsersSettings, Settings
+from runtime.settings.structs import DoorSettings, OpsSettings, ParsersSettings, Settings
 from runtime.stage import probes
 from schemas import topics
 from schemas.message import Message
+from tests.support import http_clients
 from tests.support.ingest.archive_bucket import bucket_settings
 from tests.support.ingest.ingesting import ingesting
 from tests.support.ingest.poison import COMMAND
@@ -35,6 +38,7 @@ from tests.support.servers.broker import read_topic
 from tests.support.servers.dovecot import Dovecot
 from tests.support.servers.local_profile import LocalProfile
 from tests.support.servers.s3 import S3
+from tests.support.stages import post, process
 from tests.support.waiting import until, wait
 
 QUICK = ParsersSettings(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
@@ -265,3 +269,46 @@ def test_sources_that_are_away_keep_neither_the_profile_nor_other_mail_waiting(
     metrics = httpx2.get(f"{base}/metrics").text
     assert 'santral_source_ready{source="email:there"} 1.0' in metrics
     assert 'santral_source_ready{source="email:unknown"} 0.0' in metrics
+
+
+@pytest.mark.parametrize("harm", [signal.SIGKILL, signal.SIGTERM])
+async def test_the_end_of_one_door_of_a_shared_port_loses_nothing_acknowledged(
+    kafka: Settings, tmp_path: Path, harm: signal.Signals
+) -> None:
+    settings = msgspec.structs.replace(
+        kafka,
+        home=str(tmp_path),
+        door=DoorSettings(port=free_port(), share_port=True),
+        ops=OpsSettings(port=free_port()),
+    )
+    further = msgspec.structs.replace(settings, ops=OpsSettings(port=free_port()))
+    acknowledged: set[str] = set()
+    enough = asyncio.Event()
+
+    async def write(name: str) -> None:
+        for number in itertools.count():
+            if enough.is_set():
+                return
+            with contextlib.suppress(httpx2.TransportError):  # its door ends, and it tries another
+                answer = await post(settings, f"{name}-{number}")
+                if answer.status_code == 202:
+                    acknowledged.add(answer.json()["id"])
+
+    def accepts(door: Settings) -> bool:
+        metrics = http_clients.get(f"http://127.0.0.1:{door.ops.port}/metrics").text
+        return 'santral_messages_accepted_total{channel="api"}' in metrics
+
+    with (
+        process(settings, "ingest"),
+        process(further, "ingest", "--only", "door") as stage,
+    ):
+        writing = [asyncio.create_task(write(f"{harm.name}-{n}")) for n in range(4)]
+        await until("both accept", lambda: accepts(settings) and accepts(further))
+        stage.send_signal(harm)
+        before = len(acknowledged)
+        await until("the other goes on", lambda: len(acknowledged) > before + 20)
+        await until("it has ended", lambda: stage.poll() is not None)
+        enough.set()
+        await asyncio.gather(*writing)
+    published = {message.id async for message in read_topic(kafka, topics.MESSAGES.name, Message)}
+    assert acknowledged <= published
