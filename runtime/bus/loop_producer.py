@@ -58,8 +58,9 @@ class LoopProducer:
     ) -> Acknowledgement:
         """Send a record; return the future of its position.
 
-        The future raises KafkaException, TimeoutError after the limit, and ConnectionError after
-        `end`. Raises ConnectionError after `end`, KafkaException for a record that can't be sent.
+        The future raises KafkaException, TimeoutError after the limit, and ConnectionError when
+        `end` comes first. `send` itself raises ConnectionError after `end`, and KafkaException or
+        BufferError for a record that can't be sent.
         """
         if self._ends:
             raise ConnectionError(_ENDED_TEXT)
@@ -126,7 +127,8 @@ class LoopProducer:
             self._connected.exception()  # its caller may be gone; asyncio would then warn
 
     def _note_ended(self) -> None:
-        self._ended.set_result(None)
+        if not self._ended.done():  # whoever waits for it may be cancelled
+            self._ended.set_result(None)
 
     def _run(self) -> None:
         """Connect, and hand reports over until the end; the thread's only function."""
