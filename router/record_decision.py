@@ -117,7 +117,12 @@ def _transition(
         log.warning("outcome.superseded", id=record.id, kind=record.kind)
         metrics.count("santral_outcomes_superseded_total", kind=record.kind)
         return None
-    return apply_outcome(record, state, policy.departments, now)
+    transition = apply_outcome(record, state, policy.departments, now)
+    if record.kind == "undeliverable" and isinstance(transition, RoutingResult):
+        department = transition.decision.department
+        log.info("answer.returned", reply=record.reply, department=department)
+        metrics.count("santral_answers_returned_total", department=department)
+    return transition
 
 
 def _triage(

@@ -40,6 +40,7 @@ Name = Literal[
     "santral_leases_expired_total",
     "santral_outcomes_written_total",
     "santral_outcomes_superseded_total",
+    "santral_answers_returned_total",
     "santral_words_unknown_total",
     "santral_replies_sent_total",
     "santral_replies_suppressed_total",
@@ -184,6 +185,11 @@ METRICS: dict[Name, Metric] = {
         "Outcomes that the router ignored, since another agent had closed the message "
         "before; growing: Redis lost what it had acknowledged.",
         ("kind",),
+    ),
+    "santral_answers_returned_total": Metric(
+        "counter",
+        "Answers that could not be delivered, whose item is back in the line of its department.",
+        ("department",),
     ),
     "santral_words_unknown_total": Metric(
         "counter",

@@ -22,6 +22,9 @@ Priority = Annotated[int, msgspec.Meta(ge=0, le=100)]
 TRIAGE = "triage"
 """The department for messages that Santral can't decide with enough certainty."""
 
+RETURNED = "undeliverable"
+"""The flag of an item that came back because its answer could not be delivered."""
+
 PERSONAL = frozenset({"identity_number", "tax_number", "iban", "card_number"})
 """Kinds of entities that belong to a person; every page masks their value."""
 

@@ -49,7 +49,8 @@ class Outcome(Record, frozen=True, kw_only=True):
     """Something that happened to an item. The id is deterministic: written twice is once.
 
     `messages` are the ids it covers; `message_hops` has the hops of each, in the same order, and
-    `hops` the highest. `moved` is the work item that goes to `to`.
+    `hops` the highest. `moved` is the work item that goes to `to`, or that comes back because its
+    answer is `undeliverable`.
     """
 
     id: Id
@@ -87,6 +88,9 @@ REPLY_KINDS: frozenset[str] = frozenset(get_args(ReplyKind))
 class Reply(Record, frozen=True, kw_only=True):
     """A text to be sent on the conversation's channel.
 
+    `work` is the item that an agent answered, which comes back if the answer can't be delivered. It
+    is null if the record would be too large.
+
     `in_reply_to` and `references` are Message-IDs with their angle brackets (RFC 5322, 3.6.4).
     """
 
@@ -108,3 +112,4 @@ class Reply(Record, frozen=True, kw_only=True):
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
     at: Time
+    work: WorkItem | None = None

@@ -7,7 +7,7 @@ import msgspec
 
 from router.decision import reasons
 from router.decision.decide import RoutingResult
-from schemas.decision import TRIAGE, Reason, WorkItem
+from schemas.decision import RETURNED, TRIAGE, Reason, WorkItem
 from schemas.outcome import MOVES, Outcome, closed_messages
 from schemas.state import conversation as states
 from schemas.state.conversation import ConversationState
@@ -16,6 +16,8 @@ ESCALATION_POINTS = 25
 """People escalate an item to have it answered before ordinary ones."""
 
 _MAX_PRIORITY = 100
+_MAX_REASON_CHARS = 300
+"""A server's words in a reason are cut to this length: a sentence, and never a page."""
 
 
 def apply_outcome(
@@ -28,6 +30,9 @@ def apply_outcome(
         return _move(
             outcome, outcome.moved, state or _expired_state(outcome, now), departments, now
         )
+    if outcome.kind == "undeliverable" and outcome.moved is not None:
+        before = state or _expired_state(outcome, now)
+        return _return(outcome, outcome.moved, before, departments, now)
     if state is None:
         return None
     if outcome.kind == "resolved":
@@ -90,10 +95,68 @@ def _move(
         decided_at=now,
     )
     after = states.moved(state, outcome.id, target, priority, hops, outcome.at)
+    after = states.with_closed(after, closed_messages(outcome))
     return RoutingResult(
         decision=decision,
-        state=states.with_closed(after, closed_messages(outcome)),
+        state=states.with_keys(after, [states.moved_key(before.message, before.hops)]),
         item=WorkItem(message=item.message, decision=decision, due=item.due),
+    )
+
+
+def _return(
+    outcome: Outcome,
+    item: WorkItem,
+    state: ConversationState,
+    departments: Container[str],
+    now: datetime,
+) -> RoutingResult | ConversationState | None:
+    """Return an answered item to its department, because the answer could not be delivered.
+
+    It comes back once for each reply. An item that people have moved since then is with another
+    department, and stays there.
+    """
+    reply = states.returned_key(outcome.reply or outcome.id)
+    if states.has_seen(state, reply):
+        return None
+    before = item.decision
+    if states.has_seen(state, states.moved_key(before.message, before.hops)):
+        return states.noted(states.with_keys(state, [reply]), outcome.id, outcome.at)
+    target = before.department if before.department in departments else TRIAGE
+    flags, stated, hops = (*before.flags, RETURNED), before.reasons, before.hops + 1
+    if hops > states.HOP_LIMIT:
+        target = TRIAGE
+        flags, stated = (*flags, "hop_limit"), (*stated, reasons.HOPS)
+    if state.status == "resolved":
+        flags = (*flags, "reopened")
+    decision = msgspec.structs.replace(
+        before,
+        department=target,
+        action="queue" if target != TRIAGE else "triage",
+        hops=hops,
+        flags=tuple(dict.fromkeys(flags)),
+        reasons=(*stated, _return_reason(outcome)),
+        decided_at=now,
+    )
+    after = states.moved(state, outcome.id, target, state.priority, hops, outcome.at)
+    # A resolve of the earlier hop that comes later does not count: the item is open.
+    after = states.with_closed(after, [(before.message, before.hops)])
+    moved = states.moved_key(before.message, before.hops)
+    return RoutingResult(
+        decision=decision,
+        state=states.unanswered(states.with_keys(after, [reply, moved]), item.message.received_at),
+        item=WorkItem(message=item.message, decision=decision, due=item.due),
+    )
+
+
+def _return_reason(outcome: Outcome) -> Reason:
+    """Return the reason that the agent reads in the item."""
+    why = outcome.reason[:_MAX_REASON_CHARS]
+    return Reason(
+        kind="state",
+        id="reply.undeliverable",
+        version=reasons.VERSION,
+        text_tr=f"yanıt müşteriye ulaşmadı: {why}",
+        text_en=f"the answer did not reach the customer: {why}",
     )
 
 

@@ -81,6 +81,24 @@ def closing_key(message: str, hops: int) -> str:
     return f"closed {message} {hops}"
 
 
+def moved_key(message: str, hops: int) -> str:
+    """Return the identifier under which `seen` has that a message at these hops got a next hop."""
+    return f"moved {message} {hops}"
+
+
+def returned_key(reply: str) -> str:
+    """Return the identifier under which `seen` has that an undeliverable reply came back."""
+    return f"returned {reply}"
+
+
+def with_keys(state: ConversationState, keys: Iterable[str]) -> ConversationState:
+    """Return the state with these identifiers in `seen`."""
+    digests = state.seen
+    for key in keys:
+        digests = remember(digests, key)
+    return msgspec.structs.replace(state, seen=digests)
+
+
 def with_closed(state: ConversationState, messages: Iterable[tuple[str, int]]) -> ConversationState:
     """Return the state in which people closed these messages at these hops."""
     digests = state.seen
@@ -160,6 +178,13 @@ def reopened(state: ConversationState, outcome_id: str, when: datetime) -> Conve
         seen=remember(state.seen, outcome_id),
         updated_at=max(when, state.updated_at),
     )
+
+
+def unanswered(state: ConversationState, received_at: datetime) -> ConversationState:
+    """Return the state in which a message that arrived then waits for an answer again."""
+    since = state.unanswered_since
+    first = received_at if since is None else min(since, received_at)
+    return msgspec.structs.replace(state, unanswered_since=first)
 
 
 def expired(state: ConversationState, now: datetime, after: timedelta) -> bool:

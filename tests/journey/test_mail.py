@@ -94,6 +94,12 @@ def test_the_desk_learns_that_an_answer_was_refused(
     )
     (reason,) = {o["reason"] for o in state["outcomes"] if o["kind"] == "undeliverable"}
     assert "550 yok" in reason
+    assert road.act(item, "complete").status_code == 409
+    again = wait("the item is back", claimed_item) or {}
+    assert again["id"] == item["id"]
+    assert "undeliverable" in again["decision"]["flags"]
+    assert "550 yok" in again["decision"]["reasons"][-1]["text_en"]
+    assert road.act(again, "complete").status_code == 200
 
 
 def test_a_vendors_call_is_taken_once_it_is_proven(road: LocalProfile) -> None:
@@ -156,6 +162,7 @@ def test_an_answer_that_comes_back_is_an_outcome_of_its_conversation(
     conversation = str(acknowledged["Message-ID"]).split(".")[1]
     item = road.claim("returns", conversation)
     assert road.act(item, "reply", text="Merhaba").status_code == 200
+    assert road.act(item, "complete").status_code == 200
     answer = wait("the answer", lambda: [m for m in smtp.to(customer) if "Auto-Submitted" not in m])
     bounce = (
         "From: Mail Delivery System <MAILER-DAEMON@mx.example>\r\nReturn-Path: <>\r\n"
@@ -173,6 +180,17 @@ def test_an_answer_that_comes_back_is_an_outcome_of_its_conversation(
     (outcome,) = (o for o in state["outcomes"] if o["kind"] == "undeliverable")
     assert "mailbox is gone" in outcome["reason"]
     assert outcome["department"] == "returns"
+    again = road.claim("returns", conversation)
+    assert again["id"] == item["id"]
+    assert {"undeliverable", "reopened"} <= set(again["decision"]["flags"])
+    assert "mailbox is gone" in again["decision"]["reasons"][-1]["text_en"]
+    dovecot.deliver("destek", bounce.replace("@mx>", "@mx2>", 1).encode())
+    state = road.message(
+        item["id"],
+        lambda m: sum(o["kind"] == "undeliverable" for o in m["outcomes"]) == 2,
+    )
+    assert state["decision"]["hops"] == 1, "a second bounce of the same reply changes nothing"
+    assert road.act(again, "complete").status_code == 200
 
 
 def test_an_unreadable_mail_is_a_dead_letter_with_its_bytes_and_can_be_sent_again(

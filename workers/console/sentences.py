@@ -137,6 +137,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Müşteri bu kanalda adres bırakmamış; başka bir yoldan ulaşın.",
         "The customer left no address on this channel. Contact the customer another way.",
     ),
+    "reply_returned": (
+        "Yanıtımız müşteriye ulaşmadı. Yeniden yanıtlayın ya da başka bir yoldan ulaşın.",
+        "Our reply did not reach the customer. Reply again, or contact them another way.",
+    ),
     "mine": ("Üzerinizdeki işler", "Your items"),
     "reply_sent": (
         "Yanıt gönderilmek üzere kaydedildi.",

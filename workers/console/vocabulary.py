@@ -90,6 +90,7 @@ FLAGS: Vocabulary = MappingProxyType(
         "imported": ("eski kayıt", "imported"),
         "list": ("toplu gönderi", "mailing list"),
         "loop": ("ileti döngüsü", "mail loop"),
+        "undeliverable": ("yanıt ulaşmadı", "reply not delivered"),
         "new_participant": ("yeni katılımcı", "new participant"),
         "out_of_office": ("ofis dışında yanıtı", "out of office"),
         "receipt": ("okundu bilgisi", "read receipt"),

@@ -10,6 +10,7 @@ from schemas.decision import WorkItem
 from schemas.http_api.bodies import Item, ItemAnswering, ReplyIn
 from schemas.message import Message
 from schemas.outcome import Outcome, OutcomeKind, Reply
+from schemas.topics import RECORD_LIMIT
 from workers.desk_queue.values import ClaimedItem, Lease
 from workers.replies.compose import compose_reply
 
@@ -63,13 +64,18 @@ def build_reveal(message: Message, department: str, agent: str, now: datetime) -
 def build_reply(
     work: WorkItem, body: ReplyIn, lease: Lease, identifier: str, now: datetime
 ) -> Reply:
-    """Return the reply to a message, under the id that reply_identity.py gives it."""
-    return msgspec.structs.replace(
+    """Return the reply to a message, under the id that reply_identity.py gives it.
+
+    It carries its item, so that the item comes back if the reply can't be delivered.
+    """
+    reply = msgspec.structs.replace(
         compose_reply(work.message, work.decision, identifier, body.text, now),
         item=lease.item,
         department=lease.department,
         agent=lease.agent,
     )
+    with_work = msgspec.structs.replace(reply, work=work)
+    return with_work if len(msgspec.json.encode(with_work)) <= RECORD_LIMIT else reply
 
 
 def build_item(

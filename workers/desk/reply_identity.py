@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from schemas.base import derived_id
-from schemas.decision import WorkItem
+from schemas.decision import RETURNED, WorkItem
 from schemas.errors import Rejected
 
 _KEY = re.compile(r"[!-~]{1,128}")
@@ -37,18 +37,20 @@ def identify_reply(item: str, work: WorkItem, text: str, key: str) -> ReplyIdent
     after Redis has lost what it remembered. Raises Rejected for a malformed key.
     """
     digest = _digest(text)
+    # The words that were undeliverable may be tried again, once the item came back.
+    again = str(work.decision.hops) if RETURNED in work.decision.flags else ""
     if not key:
         return ReplyIdentity(
-            reply=derived_id("reply", item, work.message.id, digest),
+            reply=derived_id("reply", item, work.message.id, digest + again),
             salt=digest,
-            name=f"text {digest}",
+            name=f"text {digest}{again}",
             digest=digest,
         )
     check_key(key)
     return ReplyIdentity(
-        reply=derived_id("reply", item, "key", key, digest),
+        reply=derived_id("reply", item, "key", key, digest + again),
         salt=f"{_digest(key)} {digest}",
-        name=f"key {_digest(key)}",
+        name=f"key {_digest(key)}{again}",
         digest=digest,
     )
 

@@ -176,7 +176,11 @@ for n, message in ipairs(messages) do
   if showing and not closing and message.shown ~= fence then show(key, message, fence) end
   if message.shown == fence then listed[#listed + 1] = message end
 end
-if #listed == 0 then return {'lost'} end
+if #listed == 0 then
+  -- Other outcomes took all that the agent was shown; the rest waits for nobody in particular.
+  if not closing then back(d, c) end
+  return {'lost'}
+end
 local reached = {}
 if ARGV[5] ~= '' then
   local flat = redis.call('HGETALL', P .. 'at')

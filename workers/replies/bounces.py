@@ -20,11 +20,15 @@ from runtime.log import get
 from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.base import Id, Name, Record, derived_id
-from schemas.decision import TRIAGE
+from schemas.decision import TRIAGE, WorkItem
 from schemas.errors import Rejected, Retry
+from schemas.http_api.bodies import MessageOut
 from schemas.message import Message
 from schemas.outcome import Outcome
+from schemas.routing.departments import due_times
 from schemas.text import reply_token
+from workers.replies.returned_items import with_returned
+from workers.store import queries
 
 log = get(__name__)
 
@@ -40,6 +44,18 @@ class AnsweredItem(Record, frozen=True, kw_only=True):
     department: Name
     messages: tuple[Id, ...] = ()
     reply: Id | None = None
+    kind: str = ""
+    agent: str = ""
+    reason: str = ""
+
+    @property
+    def answered(self) -> Id | None:
+        """The newest message that an agent answered, None if no agent wrote the reply.
+
+        A holding text names its incident in the reason, and an agent's answer has none.
+        """
+        is_answer = self.kind == "replied" and self.agent and not self.reason
+        return self.messages[-1] if is_answer and self.messages else None
 
 
 class BounceReporter:
@@ -86,6 +102,7 @@ class BounceReporter:
         if bounce is None or reply is None or bounce.delayed:
             return  # it is not ours, or its server still tries
         origin = await self._find_item(reply, message)
+        work = origin.answered and await self._read_work(origin.answered)
         outcome = Outcome(
             id=derived_id("outcome", message.id, "undeliverable"),
             kind="undeliverable",
@@ -98,6 +115,8 @@ class BounceReporter:
             reply=reply,
             reason=f"came back from {bounce.recipient or 'its recipient'}: {bounce.reason}"[:500],
         )
+        if work:
+            outcome = with_returned(outcome, work)
         await self._publisher.publish(topics.OUTCOMES, outcome, source="santral/bounces")
         log.info("reply.returned", reply=reply, conversation=message.conversation)
 
@@ -117,6 +136,23 @@ class BounceReporter:
         if item is not None:
             return item
         return AnsweredItem(item=message.id, department=TRIAGE, messages=(message.id,))
+
+    async def _read_work(self, identifier: str) -> WorkItem | None:
+        """Return a message with its newest decision, as the queue of its department has it."""
+
+        def read() -> MessageOut | None:
+            with self._engine.connect() as connection:
+                return queries.message(connection, identifier)
+
+        recorded = await asyncio.to_thread(read)
+        if recorded is None or recorded.decision is None:
+            return None
+        decision = recorded.decision
+        department = self._settings.departments.get(decision.department)
+        if department is None:
+            return None
+        due = due_times(department, recorded.message.received_at, decision.decided_at)
+        return WorkItem(message=recorded.message, decision=decision, due=due)
 
     async def _outcome_ends(self) -> dict[int, int]:
         """Return the present ends of outcomes.v1, by partition."""
@@ -151,6 +187,6 @@ def _is_recorded(connection: Connection, ends: dict[int, int]) -> bool:
 
 _OUTCOMES = text(
     "SELECT body FROM outcomes WHERE conversation = :c AND kind IN ('delivered', 'replied') "
-    "ORDER BY at_ms"
+    "ORDER BY kind DESC, at_ms"
 )
 _POSITIONS = text("SELECT partition, next_offset FROM positions WHERE topic = :t")

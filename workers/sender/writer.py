@@ -12,6 +12,7 @@ from schemas.base import derived_id
 from schemas.errors import Retry
 from schemas.outcome import Outcome, OutcomeKind, Reply
 from schemas.state.delivery import DeliveryState, ReplyDelivery
+from workers.replies.returned_items import with_returned
 from workers.sender.action_call import SendResult, recipient_hash
 from workers.sender.lanes import LoadedReply, account_of
 from workers.sender.log import DeliveryLog
@@ -105,6 +106,8 @@ class DeliveryWriter:
         """Publish a reply's outcome once; raise Retry if Kafka is away."""
         text = reply.text if reply.kind != "answer" else ""
         outcome = self._outcome(reply, reply.id, kind, reason, text=text)
+        if kind == "undeliverable" and reply.work is not None:
+            outcome = with_returned(outcome, reply.work)
         await self._publish(outcome, reply.channel)
 
     async def publish_lost(self, delivery: ReplyDelivery, reason: str) -> None:

@@ -1,11 +1,14 @@
 """The ids of what the desk writes: an agent's repeat is the same record, another agent's is not."""
 
+import msgspec
 import pytest
 
 from router.decision.decide import decide_message
+from schemas import envelope
 from schemas.decision import WorkItem
 from schemas.http_api.bodies import ReplyIn
 from schemas.outcome import OutcomeKind
+from schemas.topics import RECORD_LIMIT
 from tests.support.messages import NOW, message, policy
 from workers.desk.records import build_outcome, build_reply
 from workers.desk.reply_identity import identify_reply
@@ -41,6 +44,31 @@ def test_the_same_text_of_two_agents_is_one_reply_without_a_key(work: WorkItem) 
     ]
     assert [reply.agent for reply in replies] == ["Ada", "Can"]
     assert replies[0].id == replies[1].id
+
+
+def test_a_reply_carries_its_item_and_the_words_may_be_sent_again_once_it_came_back(
+    work: WorkItem,
+) -> None:
+    item, lease = work.message.id, _lease(work, "Ada")
+    first = identify_reply(item, work, "Merhaba", "k")
+    reply = build_reply(work, ReplyIn(lease="l", text="Merhaba"), lease, first.reply, NOW)
+    assert reply.work == work
+    decision = msgspec.structs.replace(work.decision, flags=("undeliverable",), hops=1)
+    back = msgspec.structs.replace(work, decision=decision)
+    assert identify_reply(item, back, "Merhaba", "k").reply != first.reply
+    assert (
+        identify_reply(item, back, "Merhaba", "").reply
+        != identify_reply(item, work, "Merhaba", "").reply
+    )
+
+
+def test_a_reply_whose_item_is_too_large_for_a_record_leaves_without_it(work: WorkItem) -> None:
+    long = msgspec.structs.replace(work.message, text="ş" * 100_000)
+    large = msgspec.structs.replace(work, message=long)
+    body = ReplyIn(lease="l", text="😀" * 100_000)
+    reply = build_reply(large, body, _lease(work, "Ada"), "r", NOW)
+    assert reply.work is None
+    assert len(envelope.encode(reply)) <= RECORD_LIMIT
 
 
 def _lease(work: WorkItem, agent: str) -> Lease:
