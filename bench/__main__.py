@@ -19,11 +19,11 @@ COMPARISONS: dict[str, Callable[[Options], Mapping[str, object]]] = {
     "router": router.run,
     "latency": latency.run,
     "peers": peers.run,
+    "recorder": recorder.run,
 }
 MEASUREMENTS: dict[str, Callable[[], Mapping[str, object]]] = {
     "decide": decide.run,
     "door": door.run,
-    "recorder": recorder.run,
     "backlog": backlog.run,
     "million": million.run,
     "up": local.run,

@@ -13,9 +13,9 @@ MIN_MESSAGES = 10_000
 class Options:
     """The arguments of a comparison.
 
-    `against` is another checkout, whose router is measured beside this one's. `processes` above one
-    adds a run with as many processes of this router. `messages` is the backlog of each run, None
-    for the default of the comparison.
+    `against` is another checkout, whose router or recorder is measured beside this one's.
+    `processes` above one adds a run with as many processes of this router. `messages` is the
+    backlog of each run, None for the default of the comparison.
     """
 
     rounds: int = 3
@@ -31,7 +31,8 @@ def parse_arguments(
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description="Measure side by side on real Kafka.",
-        epilog="--rounds, --against, --processes and --messages are for router, latency and peers.",
+        epilog="--rounds, --against, --processes and --messages are for router, latency, peers and "
+        "recorder; the recorder has one process.",
     )
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"{', '.join(names)}; without a name, all of them"
@@ -43,7 +44,7 @@ def parse_arguments(
         "--against",
         type=_checkout,
         metavar="CHECKOUT",
-        help="the folder of another commit, whose router runs beside this one's",
+        help="the folder of another commit, whose router or recorder runs beside this one's",
     )
     parser.add_argument(
         "--processes",
