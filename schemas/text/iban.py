@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from string import ascii_lowercase, ascii_uppercase
 
-from schemas.text.digit_runs import GAP
+from schemas.text.digit_runs import GAP, SEPARATORS
 
 _REGISTRY = """
     n11:NO n12:BE n14:DK,FI,FO,GL,SD n15:SI n16:AT,BA,EE,LT,MN,XK n17:HR n18:CR,DE,ME,RS,VA
@@ -28,7 +28,19 @@ _FORMS = {
     for country in countries.split(",")
 }
 _CLASSES = {"n": "[0-9]", "a": "[A-Z]", "c": "[A-Z0-9]"}
+_SPELLINGS = {"I": "Iiıİ"}
 _HEAD = re.compile(rf"(?:{'|'.join(sorted(_FORMS))}){GAP}[0-9]{GAP}[0-9]")
+_HEAD_BACKWARDS = re.compile(
+    "[0-9]{gap}[0-9]{gap}(?=[A-Za-zıİ])(?:{countries})".format(
+        gap=rf"[{SEPARATORS}>]{{0,14}}",
+        countries="|".join(
+            "".join(f"[{_SPELLINGS.get(letter, letter + letter.lower())}]" for letter in code[::-1])
+            for code in sorted(_FORMS)
+        ),
+    )
+)
+"""Matches a text from its end wherever `_HEAD` does, and with more characters between. It begins
+with a digit, so that it reads a text without IBANs ten times as fast."""
 _CAPITALS = str.maketrans(ascii_lowercase + "ıİ", ascii_uppercase + "II")
 _VALUES = {ord(letter): str(10 + i) for i, letter in enumerate(ascii_uppercase)}
 _NOT_BARE = re.compile(r"[^0-9A-Z]")
@@ -39,6 +51,8 @@ def find_ibans(text: str) -> Iterator[tuple[int, int]]:
 
     A word may touch an IBAN ("IBANTR33…", "…26'ya"), a further digit may not.
     """
+    if _HEAD_BACKWARDS.search(text[::-1]) is None:
+        return
     plain, end = text.translate(_CAPITALS), 0
     for head in _HEAD.finditer(plain):
         if head.start() < end:

@@ -68,6 +68,13 @@ def test_a_number_is_found_with_every_separator(kind: str, groups: str, separato
     assert _kinds_and_numbers(number) == [(kind, number)]
 
 
+@pytest.mark.parametrize("gap", ["", *SEPARATORS, "\n", "\r\n> ", "    \r\n  > > > "])
+@pytest.mark.parametrize("country", ["TR", "tr", "Tr"])
+def test_the_head_of_an_iban_may_have_gaps(country: str, gap: str) -> None:
+    number = f"{country}{gap}5{gap}20001200945200058000001"
+    assert _kinds_and_numbers(f"IBAN numaram 12 {number}") == [("iban", number)]
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
