@@ -7,7 +7,7 @@ spelling finds them.
 
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -27,13 +27,18 @@ _GAP = rf"[{SEPARATORS}]{{0,3}}"
 _TURKISH_PHONE = re.compile(
     rf"(?<![0-9+])(?:(?:\+|00)?90{_GAP})?(?:0{_GAP})?([2-5](?:{_GAP}[0-9]){{9}})(?![0-9])"
 )
+_NUMBER_START = re.compile(r"[+0-9](?<![+0-9]{2})")
+"""The first character of a number. Looking for a phone nowhere else is much faster."""
 _FOREIGN_PHONE = re.compile(rf"\+([1-9](?:{_GAP}[0-9]){{7,14}})(?![0-9])")
 _GROUPS = re.compile(r"[0-9]+(?:[-./_ ][0-9]+){0,6}")
 _CODE = re.compile(r"[0-9][0-9A-Za-z]*(?:[-./_][0-9A-Za-z]*[0-9][0-9A-Za-z]*){0,5}")
 _CODE_BEFORE = re.compile(r"[A-Za-z]{1,6}[-./_]?$")
 """The letters before a code's digits. Searching digits first is much faster."""
+_BEFORE_CODE = frozenset("-./_\n")
+"""The characters other than a letter that may precede a code's digits."""
 _NOT_BARE = re.compile(r"[^0-9A-Za-z]")
 _DIGIT = re.compile(r"[0-9]")
+_DIGITS = b"0123456789"
 _MIN_DIGITS = 4
 """Shorter numbers, such as a quantity, would match too many messages."""
 _MIN_PHONE_DIGITS = 8
@@ -69,7 +74,7 @@ def words_of(message: Message, sender: str, key: bytes) -> str:
     numbers = find_personal_numbers(text)
     rest = without(text, numbers)[: len(before) + NUMBERS_CHARS].replace("\0", " ")
     tokens = [_hashed(key, text[n.start : n.end]) for n in numbers] if key else []
-    digits = len(_DIGIT.findall(rest))
+    digits = _count_digits(rest)
     if digits >= _MIN_PHONE_DIGITS:
         tokens += phone_tokens(rest)
     if digits >= _MIN_DIGITS:
@@ -112,22 +117,33 @@ def _joined_numbers(text: str) -> list[str]:
     written = _GROUPS.findall(text)
     for match in _CODE.finditer(text):
         start = match.start()
-        before = _CODE_BEFORE.search(text, max(0, start - _MAX_CODE_PREFIX_CHARS), start)
-        if before is not None:
-            written.append(before[0] + match[0])
+        if start and (text[start - 1] in _BEFORE_CODE or text[start - 1].isalpha()):
+            before = _CODE_BEFORE.search(text, max(0, start - _MAX_CODE_PREFIX_CHARS), start)
+            if before is not None:
+                written.append(before[0] + match[0])
     bare = [_bare(number) for number in written]
     return [
         _JOINED + number
         for number in bare
-        if len(_DIGIT.findall(number)) >= _MIN_DIGITS and len(number) <= _MAX_NUMBER_CHARS
+        if _MIN_DIGITS <= len(number) <= _MAX_NUMBER_CHARS and _count_digits(number) >= _MIN_DIGITS
     ]
 
 
 def phone_tokens(text: str) -> list[str]:
     """Return a token for each telephone number: Turkish ones without code and trunk zero."""
-    turkish = [_bare(m[1]) for m in _TURKISH_PHONE.finditer(text)]
-    foreign = [_bare(m[1]) for m in _FOREIGN_PHONE.finditer(text)]
+    turkish = [_bare(number) for number in _turkish_phones(text)]
+    foreign = [_bare(match[1]) for match in _FOREIGN_PHONE.finditer(text)]
     return [_PHONE + n for n in [*turkish, *(n for n in foreign if not n.startswith("90"))]]
+
+
+def _turkish_phones(text: str) -> Iterator[str]:
+    end = 0
+    for first in _NUMBER_START.finditer(text):
+        if first.start() >= end:
+            match = _TURKISH_PHONE.match(text, first.start())
+            if match is not None:
+                end = match.end()
+                yield match[1]
 
 
 def _hashed(key: bytes, number: str) -> str:
@@ -136,17 +152,21 @@ def _hashed(key: bytes, number: str) -> str:
 
 
 def _bare(number: str) -> str:
+    if number.isascii() and number.isdecimal():
+        return number
     return _NOT_BARE.sub("", number).lower()
+
+
+def _count_digits(text: str) -> int:
+    """Return how many of 0 to 9 a text has, which `translate` counts faster than a pattern."""
+    encoded = text.encode("ascii", "replace")
+    return len(encoded) - len(encoded.translate(None, _DIGITS))
 
 
 def _is_number(text: str) -> bool:
     """Say whether a text is one number, such as 4581237, SIP-2024-0113 or 458 12 37."""
     bare = _bare(text)
-    if (
-        not bare.isascii()
-        or len(bare) > _MAX_NUMBER_CHARS
-        or len(_DIGIT.findall(bare)) < _MIN_DIGITS
-    ):
+    if not bare.isascii() or len(bare) > _MAX_NUMBER_CHARS or _count_digits(bare) < _MIN_DIGITS:
         return False
     words = re.split(rf"[{SEPARATORS}#]+", text.strip())
     return (
