@@ -179,16 +179,21 @@ def _create_tables(url: str) -> None:
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A store of the test's own, with its tables."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/s.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "s.db")
-    else:
-        template: str = request.getfixturevalue("postgres_template")
-        server: Postgres = request.getfixturevalue("postgres")
-        name = f"t{uuid.uuid4().hex}"
-        server.create_database(name, template)
-        url = server.url_of(name)
-    connections = store.engine(url)
+    if request.param == "postgresql":
+        yield request.getfixturevalue("postgres_engine")
+        return
+    shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "s.db")
+    connections = store.engine(f"sqlite:///{tmp_path}/s.db")
+    yield connections
+    connections.dispose()
+
+
+@pytest.fixture
+def postgres_engine(postgres: Postgres, postgres_template: str) -> Iterator[Engine]:
+    """A store of the test's own in PostgreSQL, with its tables."""
+    name = f"t{uuid.uuid4().hex}"
+    postgres.create_database(name, postgres_template)
+    connections = store.engine(postgres.url_of(name))
     yield connections
     connections.dispose()
 

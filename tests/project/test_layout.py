@@ -38,7 +38,6 @@ SEVERAL_FILES = {
     "workers/desk/test_desk_histories.py": "the desk and its queue under faults",
     "workers/desk/test_histories.py": "the checker of the desk's histories",
     "workers/desk/test_unreadable.py": "the desk and its feed",
-    "workers/recorder/test_columns.py": "the rows and their SQL",
     "workers/recorder/test_recorder.py": "the rows, their SQL and the search index",
     "workers/recorder/test_takeover.py": "the recorder's process",
     "workers/store/test_search.py": "the search terms and the queries with them",

@@ -31,7 +31,7 @@ from runtime.settings.structs import Settings
 from schemas.errors import Unavailable
 from workers.recorder.rows import GROUP, Rows
 from workers.recorder.search_index import IndexRebuild
-from workers.recorder.sql import Fenced, RawRecord, copy_rows, write_records
+from workers.recorder.sql import Fenced, RawRecord, write_records
 from workers.store.topic_logs import (
     ADOPT_ADVICE,
     RECORDED,
@@ -72,7 +72,7 @@ class Recorder:
         self._engine, self._clock = engine, clock
         self._kafka, self._store = neighbours
         self._key = settings.tokens.signing.encode()
-        self._search = IndexRebuild(engine, self._key, copy_rows)
+        self._search = IndexRebuild(engine, self._key)
         self.progress = Progress("watchdog")
         self._search_began = False
         self._logs = KafkaLogs(settings.kafka)

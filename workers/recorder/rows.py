@@ -10,8 +10,6 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy import BigInteger, Column
-
 from runtime.health.faults import guard
 from runtime.log import get
 from runtime.unknown_words import is_known
@@ -25,9 +23,9 @@ from schemas.message import Message
 from schemas.outcome import Outcome
 from schemas.state.link import Link, node
 from schemas.topics import Topic
+from workers.recorder.columns import Row, fit_row, without_nul
 from workers.recorder.search_index import Words
 from workers.store.search_terms import words_of
-from workers.store.tables import METADATA
 
 log = get(__name__)
 
@@ -38,60 +36,7 @@ VERIFYING_CHANNELS = frozenset({"api", "phone", "whatsapp", "twilio", "sikayetva
 IDENTIFYING_ENTITIES = frozenset({"email", "phone", "customer_no"})
 """Kinds of entities in a text that may identify a customer."""
 
-_MAX_COLUMN_CHARS = 200
-"""A text that the store refused is cut to this length; the body keeps it."""
-_MAX_BIG_INTEGER, _MAX_INTEGER = 2**63 - 1, 2**31 - 1
-"""The largest numbers of the columns, a BigInteger and PostgreSQL's Integer."""
-
 R = TypeVar("R", bound=Record)
-Row = tuple[str | int | float | None, ...]
-"""The values of a row in the order of COLUMNS."""
-
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "messages": (
-        "id",
-        "brand",
-        "channel",
-        "source",
-        "conversation",
-        "sender",
-        "subject",
-        "received_ms",
-        "body",
-    ),
-    "arrivals": ("source", "position", "message"),
-    "decisions": (
-        "message",
-        "hops",
-        "conversation",
-        "channel",
-        "department",
-        "intent",
-        "language",
-        "action",
-        "priority",
-        "confidence",
-        "decided_ms",
-        "body",
-    ),
-    "outcomes": ("id", "kind", "conversation", "item", "department", "agent", "at_ms", "body"),
-    "dead": (
-        "id",
-        "attempt",
-        "stage",
-        "source",
-        "code",
-        "position",
-        "message",
-        "at_ms",
-        "body",
-    ),
-    "incidents": ("id", "at_ms", "status", "brand", "body"),
-    "incident_messages": ("incident", "message"),
-    "handles": ("node", "message", "said_by", "brand", "conversation", "channel", "at_ms"),
-    "links": ("id", "at_ms", "a", "b", "body"),
-}
-"""The columns of each table's rows, in the order of the rows below."""
 
 
 @dataclass
@@ -125,116 +70,125 @@ def _milliseconds(time: datetime) -> int:
     return int(time.timestamp() * 1000)
 
 
-def _without_nul(value: str) -> str:
-    """Return a text without NUL, which PostgreSQL refuses."""
-    return value.replace("\x00", "")
-
-
 def _sender(message: Message) -> str:
     """Return the identifier of a message's sender, or the name without one."""
     handles = message.sender.handles
     return handles[0].value if handles else message.sender.name
 
 
-def _add_message(rows: Rows, m: Message, body: str) -> None:
+def _add_message(rows: Rows, message: Message, body: str) -> None:
     rows.messages.append(
         (
-            m.id,
-            m.brand,
-            m.channel,
-            m.source,
-            m.conversation,
-            _without_nul(_sender(m)),
-            _without_nul(m.subject),
-            _milliseconds(m.received_at),
+            message.id,
+            message.brand,
+            message.channel,
+            message.source,
+            message.conversation,
+            without_nul(_sender(message)),
+            without_nul(message.subject),
+            _milliseconds(message.received_at),
             body,
         )
     )
-    if m.position:
-        rows.arrivals.append((m.source, m.position, m.id))
+    if message.position:
+        rows.arrivals.append((message.source, message.position, message.id))
 
 
-def _add_message_extras(rows: Rows, m: Message) -> None:
-    rows.words.append((m.id, words_of(m, _sender(m), rows.search_key)))
-    said_by = "source" if m.channel in VERIFYING_CHANNELS else "sender"
-    for handle in m.sender.handles if m.automatic is None else ():
+def _add_message_extras(rows: Rows, message: Message) -> None:
+    rows.words.append((message.id, words_of(message, _sender(message), rows.search_key)))
+    if message.automatic is not None:
+        return
+    said_by = "source" if message.channel in VERIFYING_CHANNELS else "sender"
+    for handle in message.sender.handles:
         rows.handles.append(
             (
-                _without_nul(node(handle)),
-                m.id,
+                without_nul(node(handle)),
+                message.id,
                 said_by,
-                m.brand,
-                m.conversation,
-                m.channel,
-                _milliseconds(m.received_at),
+                message.brand,
+                message.conversation,
+                message.channel,
+                _milliseconds(message.received_at),
             )
         )
 
 
-def _add_decision(rows: Rows, d: Decision, body: str) -> None:
+def _add_decision(rows: Rows, decision: Decision, body: str) -> None:
     rows.decisions.append(
         (
-            d.message,
-            d.hops,
-            d.conversation,
-            d.channel,
-            d.department,
-            d.intent,
-            d.language,
-            d.action,
-            d.priority,
-            d.confidence,
-            _milliseconds(d.decided_at),
+            decision.message,
+            decision.hops,
+            decision.conversation,
+            decision.channel,
+            decision.department,
+            decision.intent,
+            decision.language,
+            decision.action,
+            decision.priority,
+            decision.confidence,
+            _milliseconds(decision.decided_at),
             body,
         )
     )
 
 
-def _add_decision_extras(rows: Rows, d: Decision) -> None:
-    for entity in d.entities if not d.hops and d.action != "automatic" else ():
+def _add_decision_extras(rows: Rows, decision: Decision) -> None:
+    if decision.hops or decision.action == "automatic":
+        return
+    for entity in decision.entities:
         if entity.kind in IDENTIFYING_ENTITIES:
-            name = f"{entity.kind}:{entity.value.casefold()}"
             rows.handles.append(
                 (
-                    name,
-                    d.message,
+                    f"{entity.kind}:{entity.value.casefold()}",
+                    decision.message,
                     "text",
-                    d.brand,
-                    d.conversation,
-                    d.channel,
-                    _milliseconds(d.decided_at),
+                    decision.brand,
+                    decision.conversation,
+                    decision.channel,
+                    _milliseconds(decision.decided_at),
                 )
             )
 
 
-def _add_outcome(rows: Rows, o: Outcome, body: str) -> None:
+def _add_outcome(rows: Rows, outcome: Outcome, body: str) -> None:
     rows.outcomes.append(
-        (o.id, o.kind, o.conversation, o.item, o.department, o.agent, _milliseconds(o.at), body)
-    )
-
-
-def _add_dead_letter(rows: Rows, d: DeadLetter, body: str) -> None:
-    rows.dead.append(
         (
-            d.id,
-            d.attempt,
-            d.stage,
-            d.source,
-            d.code,
-            d.origin.position or d.origin.key or "",
-            d.message or "",
-            _milliseconds(d.at),
+            outcome.id,
+            outcome.kind,
+            outcome.conversation,
+            outcome.item,
+            outcome.department,
+            outcome.agent,
+            _milliseconds(outcome.at),
             body,
         )
     )
 
 
-def _add_incident(rows: Rows, i: Incident, body: str) -> None:
-    rows.incidents.append((i.id, _milliseconds(i.at), i.status, i.brand, body))
+def _add_dead_letter(rows: Rows, letter: DeadLetter, body: str) -> None:
+    rows.dead.append(
+        (
+            letter.id,
+            letter.attempt,
+            letter.stage,
+            letter.source,
+            letter.code,
+            letter.origin.position or letter.origin.key or "",
+            letter.message or "",
+            _milliseconds(letter.at),
+            body,
+        )
+    )
 
 
-def _add_incident_extras(rows: Rows, i: Incident) -> None:
-    rows.incident_messages += [(i.id, m) for m in i.messages]
+def _add_incident(rows: Rows, incident: Incident, body: str) -> None:
+    rows.incidents.append(
+        (incident.id, _milliseconds(incident.at), incident.status, incident.brand, body)
+    )
+
+
+def _add_incident_extras(rows: Rows, incident: Incident) -> None:
+    rows.incident_messages += [(incident.id, message) for message in incident.messages]
 
 
 def _add_link(rows: Rows, link: Link, body: str) -> None:
@@ -289,7 +243,7 @@ def add_record(
     extras (words, handles …) costs only them.
     """
     partition_key = (topic, partition)
-    count_record(rows, topic, partition, offset)
+    count_record(rows, partition_key, offset)
     try:
         add_extras = _ROW_MAKERS[topic](rows, value)
     except Rejected as error:
@@ -299,13 +253,15 @@ def add_record(
     if topic == topics.MESSAGES.name:
         rows.partitions.append(partition_key)
     if extras:
-        with guard(log, GROUP, topic=topic, offset=offset):
+        try:
             add_extras()
+        except Exception:
+            with guard(log, GROUP, topic=topic, offset=offset):
+                raise
 
 
-def count_record(rows: Rows, topic: str, partition: int, offset: int) -> None:
-    """Count a record, and move its partition's next offset past it."""
-    partition_key = (topic, partition)
+def count_record(rows: Rows, partition_key: tuple[str, int], offset: int) -> None:
+    """Count a record of a topic's partition, and move the partition's next offset past it."""
     rows.first.setdefault(partition_key, offset)
     rows.next[partition_key] = offset + 1
     rows.records[partition_key] += 1
@@ -322,16 +278,4 @@ def fit_columns(rows: Rows) -> None:
         "links": rows.links,
     }
     for name, table in by_table.items():
-        columns = list(METADATA.tables[name].columns)[:-1]
-        table[:] = [(*map(_fitted, row[:-1], columns), row[-1]) for row in table]
-
-
-def _fitted(
-    value: str | int | float | None, column: Column[str | int | float | None]
-) -> str | int | float | None:
-    if isinstance(value, str):
-        return _without_nul(value.encode("utf-8", "replace").decode())[:_MAX_COLUMN_CHARS]
-    if not isinstance(value, int):
-        return value
-    limit = _MAX_BIG_INTEGER if isinstance(column.type, BigInteger) else _MAX_INTEGER
-    return max(-limit, min(limit, value))
+        table[:] = [fit_row(name, row) for row in table]

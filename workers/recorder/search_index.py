@@ -6,7 +6,7 @@ second recorder does nothing twice.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from sqlalchemy import Connection, Engine, Row, text
@@ -14,6 +14,9 @@ from sqlalchemy import Connection, Engine, Row, text
 from runtime.health.faults import guard
 from runtime.log import get
 from schemas.message import Message
+from workers.recorder.columns import TEXT
+from workers.recorder.postgres_copy import BYTES, copy_into_staging, copy_new_rows
+from workers.recorder.text_vector import vector_of
 from workers.store.search_terms import key_name, words_of
 
 log = get(__name__)
@@ -25,13 +28,12 @@ _SLICE_MESSAGES = 500
 
 Words = tuple[str, str]
 """The id of a message, and its words in one line."""
-Copy = Callable[[Connection, str, Sequence[Words]], None]
 _MessageRow = Row[str, str, str]
 """The id, the sender and the body of a message."""
 _decoder = msgspec.json.Decoder(Message)
 
 
-def write_words(connection: Connection, words: Sequence[Words], copy: Copy) -> None:
+def write_words(connection: Connection, words: Sequence[Words]) -> None:
     """Index messages that the store has, given as pairs of id and words."""
     if not words:
         return
@@ -47,10 +49,26 @@ def write_words(connection: Connection, words: Sequence[Words], copy: Copy) -> N
             [(number[identifier], line) for identifier, line in words],
         )
         return
+    vectors, others = [], []
+    for identifier, line in words:
+        vector = vector_of(line)
+        if vector is None:
+            others.append((identifier, line))
+        else:
+            vectors.append((identifier, vector))
+    target = "messages_text (message, words)"
+    if vectors and not copy_new_rows(connection, target, (TEXT, BYTES), vectors):
+        others = list(words)
+    if others:
+        _index_on_server(connection, others)
+
+
+def _index_on_server(connection: Connection, words: Sequence[Words]) -> None:
+    """Index messages of which the index may have some, with PostgreSQL's own parser."""
     connection.exec_driver_sql(
         "CREATE TEMP TABLE IF NOT EXISTS new_words (message text, words text) ON COMMIT DELETE ROWS"
     )
-    copy(connection, "new_words (message, words)", words)
+    copy_into_staging(connection, "new_words (message, words)", (TEXT, TEXT), words)
     connection.exec_driver_sql(
         "INSERT INTO messages_text (message, words) "
         "SELECT message, to_tsvector('simple', words) FROM new_words "
@@ -61,8 +79,8 @@ def write_words(connection: Connection, words: Sequence[Words], copy: Copy) -> N
 class IndexRebuild:
     """Fills an old index again; `pending` says whether messages are left."""
 
-    def __init__(self, engine: Engine, key: bytes, copy: Copy) -> None:
-        self._engine, self._key, self._copy = engine, key, copy
+    def __init__(self, engine: Engine, key: bytes) -> None:
+        self._engine, self._key = engine, key
         self.pending = False
 
     def begin(self) -> None:
@@ -82,7 +100,7 @@ class IndexRebuild:
         with self._engine.begin() as connection:
             progress = _state(connection, "filled_to")
             rows = [] if progress is None else _next_messages(connection, progress)
-            write_words(connection, self._words(rows), self._copy)
+            write_words(connection, self._words(rows))
             last = rows[-1][0] if len(rows) == _SLICE_MESSAGES else None
             if progress is not None and not _move_state(connection, "filled_to", progress, last):
                 connection.rollback()  # another recorder did this slice

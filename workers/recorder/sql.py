@@ -7,7 +7,6 @@ finds other offsets there, and raises Fenced.
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
@@ -16,10 +15,10 @@ from runtime.health.faults import guard, is_outage
 from runtime.log import get
 from schemas import topics
 from schemas.errors import Unavailable
+from workers.recorder.columns import COLUMNS, Row, column_types
+from workers.recorder.postgres_copy import copy_into_staging, copy_new_rows
 from workers.recorder.rows import (
-    COLUMNS,
     GROUP,
-    Row,
     Rows,
     add_record,
     count_record,
@@ -70,7 +69,7 @@ def write_records(
     # Even that failed, so only Kafka has the record. The next one must not wait.
     rows = Rows()
     topic, partition, offset, _ = records[0]
-    count_record(rows, topic, partition, offset)
+    count_record(rows, (topic, partition), offset)
     rows.undecodable[topic, partition] += 1
     _write_batch(engine, rows, adoptions or {})
     return [rows]
@@ -103,33 +102,39 @@ def _write_batch(engine: Engine, rows: Rows, adoptions: Mapping[str, int]) -> No
 
 def write_rows(connection: Connection, rows: Rows) -> None:
     """Write a batch in the transaction of `connection`; raise Fenced if it is not ours."""
-    unseen = _new_messages(connection, rows.messages)
-    new_ids = set(unseen)
+    ids = {str(row[0]) for row in rows.messages}
+    repeats = _stored_messages(connection, ids)
+    unseen = ids - repeats
     fresh: list[Row] = []
     new: Counter[tuple[str, int]] = Counter()
     for row, partition in zip(rows.messages, rows.partitions, strict=True):
         if row[0] in unseen:
-            unseen.discard(row[0])
+            unseen.discard(row[0])  # the first of equal ids counts
             fresh.append(row)
             new[partition] += 1
     insert(connection, "messages", fresh)
-    words = {row[0]: row for row in rows.words if row[0] in new_ids}
-    write_words(connection, list(words.values()), copy_rows)
-    insert(connection, "arrivals", list({row[:2]: row for row in rows.arrivals}.values()))
+    words = {row[0]: row for row in rows.words if row[0] not in repeats}
+    write_words(connection, list(words.values()))
+    arrivals = {row[:2]: row for row in rows.arrivals}.values()
+    insert(connection, "arrivals", [row for row in arrivals if row[2] not in repeats])
+    merge(connection, "arrivals", [row for row in arrivals if row[2] in repeats])
     insert(connection, "decisions", rows.decisions)
     insert(connection, "outcomes", rows.outcomes)
     insert(connection, "dead", rows.dead)
     insert(connection, "incidents", rows.incidents)
-    insert(connection, "incident_messages", rows.incident_messages)
-    insert(connection, "handles", list({row[:3]: row for row in rows.handles}.values()))
+    merge(connection, "incident_messages", rows.incident_messages)
+    handles = {row[:3]: row for row in rows.handles}.values()
+    insert(connection, "handles", [row for row in handles if row[1] not in repeats])
+    merge(connection, "handles", [row for row in handles if row[1] in repeats])
     insert(connection, "links", rows.links)
     for partition in rows.next:
         _advance(connection, partition, rows, new[partition])
 
 
-def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
-    """Return the ids that the store does not have yet; the first of equal ids counts."""
-    ids = {str(row[0]) for row in rows}
+def _stored_messages(connection: Connection, ids: set[str]) -> set[str]:
+    """Return those of the ids that the store has already."""
+    if not ids:
+        return set()
     # One parameter for all ids, since the database would compile thousands again for every batch.
     if connection.dialect.name == "sqlite":
         stored = connection.exec_driver_sql(
@@ -140,11 +145,22 @@ def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
         stored = connection.exec_driver_sql(
             "SELECT id FROM messages WHERE id = ANY(%s)", (list(ids),)
         )
-    return ids - {str(row[0]) for row in stored}
+    return {str(row[0]) for row in stored}
 
 
 def insert(connection: Connection, table: str, rows: Sequence[Row]) -> None:
-    """Insert rows and skip existing keys: executemany in SQLite, COPY elsewhere."""
+    """Insert rows that are most likely new, and skip existing keys."""
+    if not rows:
+        return
+    if connection.dialect.name != "sqlite":
+        target = f"{table} ({', '.join(COLUMNS[table])})"
+        if copy_new_rows(connection, target, column_types(table), rows):
+            return
+    merge(connection, table, rows)
+
+
+def merge(connection: Connection, table: str, rows: Sequence[Row]) -> None:
+    """Insert rows and skip existing keys, of which there may be many."""
     if not rows:
         return
     columns = ", ".join(COLUMNS[table])
@@ -158,19 +174,10 @@ def insert(connection: Connection, table: str, rows: Sequence[Row]) -> None:
     connection.exec_driver_sql(
         f"CREATE TEMP TABLE IF NOT EXISTS {staging} (LIKE {table}) ON COMMIT DELETE ROWS"
     )
-    copy_rows(connection, f"{staging} ({columns})", rows)
+    copy_into_staging(connection, f"{staging} ({columns})", column_types(table), rows)
     connection.exec_driver_sql(
         f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {staging} ON CONFLICT DO NOTHING"
     )
-
-
-def copy_rows(connection: Connection, table: str, rows: Sequence[Row]) -> None:
-    """Copy rows into a table of PostgreSQL, `name` or `name (column, ...)`."""
-    driver: Any = connection.connection.dbapi_connection
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
-        for row in rows:
-            # PostgreSQL refuses NUL in a text.
-            copy.write_row([v.replace("\x00", "") if isinstance(v, str) else v for v in row])
 
 
 def _advance(connection: Connection, position: tuple[str, int], rows: Rows, fresh: int) -> None:

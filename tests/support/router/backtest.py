@@ -21,7 +21,8 @@ from schemas.message import Message
 from schemas.outcome import Outcome
 from schemas.state.conversation import ConversationState
 from tests.support.messages import NOW, message, policy
-from workers.recorder.rows import COLUMNS, Rows, add_record
+from workers.recorder.columns import COLUMNS
+from workers.recorder.rows import Rows, add_record
 from workers.run import MIGRATIONS
 from workers.store import tables
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import create_engine, text
 
-from workers.recorder.rows import COLUMNS
+from workers.recorder.columns import COLUMNS
 from workers.recorder.sql import insert
 from workers.store.tables import METADATA
 

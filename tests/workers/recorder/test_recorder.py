@@ -83,6 +83,31 @@ def test_the_same_records_again_make_no_second_row(engine: Engine) -> None:
     assert new_rows[MESSAGES, 3] == 1
 
 
+def test_repeats_among_new_records_cost_no_new_record(engine: Engine) -> None:
+    messages = [
+        message("Numaram 4581237", native=str(n), position=f"INBOX;1;{n}") for n in range(3)
+    ]
+    decisions = [decide_message(m, None, policy(), NOW).decision for m in messages]
+    _write(engine, (MESSAGES, 0, messages[0]), (DECISIONS, 0, decisions[0]))
+    _write(engine, (OUTCOMES, 0, _outcome("o1")))
+    _write(
+        engine,
+        *((MESSAGES, 1 + n, m) for n, m in enumerate([*messages, messages[2]])),
+        *((DECISIONS, 1 + n, d) for n, d in enumerate([*decisions, decisions[2]])),
+        *((OUTCOMES, 1 + n, _outcome(f"o{n}")) for n in range(3)),
+    )
+    ids = {(m.id,) for m in messages}
+    assert set(_all(engine, "SELECT id FROM messages")) == ids
+    assert set(_all(engine, "SELECT message FROM arrivals")) == ids
+    assert set(_all(engine, "SELECT message FROM decisions")) == ids
+    assert set(_all(engine, "SELECT id FROM outcomes")) == {("o0",), ("o1",), ("o2",)}
+    assert set(_all(engine, "SELECT message FROM handles WHERE node LIKE 'email:%'")) == ids
+    with engine.connect() as connection:
+        assert len(queries.search(connection, "4581237")) == 3
+    rows = {t: (r, k) for t, r, k in _all(engine, "SELECT topic, records, kept FROM positions")}
+    assert rows[MESSAGES] == (5, 3)
+
+
 def test_a_batch_that_fails_leaves_nothing_and_its_offset_stays(engine: Engine) -> None:
     _write(engine, (MESSAGES, 0, message("a")))
     rows = Rows()

@@ -18,7 +18,7 @@ from tests.support.workers.personal_numbers import CARD, IBAN, IDENTITY
 from workers.recorder import search_index
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.search_index import IndexRebuild
-from workers.recorder.sql import copy_rows, write_rows
+from workers.recorder.sql import write_rows
 from workers.run import MIGRATIONS
 from workers.store import queries
 from workers.store.search_terms import NUMBERS_CHARS, terms_of, words_of
@@ -167,10 +167,10 @@ def test_an_older_store_is_indexed_again_without_its_numbers(
     assert find(engine, IDENTITY[:9]) == []
     assert find(engine, "numaram") == [], "emptied at once"
     monkeypatch.setattr(search_index, "_SLICE_MESSAGES", 3)
-    stopped = IndexRebuild(engine, KEY, copy_rows)
+    stopped = IndexRebuild(engine, KEY)
     stopped.begin()
     stopped.step()  # and then it is killed
-    rebuilds = [IndexRebuild(engine, KEY, copy_rows) for _ in range(2)]
+    rebuilds = [IndexRebuild(engine, KEY) for _ in range(2)]
     for rebuild in rebuilds:
         rebuild.begin()
     for _ in range(10):
@@ -188,14 +188,14 @@ def test_a_new_key_has_every_message_indexed_again(engine: Engine) -> None:
     record(engine, original)
     other = b"o" * 32
     for key in (KEY, other):
-        rebuild = IndexRebuild(engine, key, copy_rows)
+        rebuild = IndexRebuild(engine, key)
         rebuild.begin()
         assert rebuild.pending
         while rebuild.pending:
             rebuild.step()
     assert find(engine, IDENTITY, key=other) == [original.id]
     assert find(engine, IDENTITY) == []
-    again = IndexRebuild(engine, other, copy_rows)
+    again = IndexRebuild(engine, other)
     again.begin()
     assert not again.pending, "what is as it should be is not done again"
 
