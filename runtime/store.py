@@ -25,6 +25,9 @@ ANSWER_LIMIT_S = 60.0
 """A statement of a stage without an answer within this time has failed, and its connection ends. No
 batch or page takes a third of it, and the watchdog waits longer."""
 
+_WAL_PAGES = 8000
+"""SQLite moves the pages of its log into the file when there are so many: 32 MB of 4 KiB pages."""
+
 _STATE_TABLE = "store_state"  # (name, value); `santral` is the version that migrated last
 _NETWORK = {
     "connect_timeout": 4,
@@ -62,6 +65,8 @@ def engine(url: str, *, read_only: bool = False, answer_limit_s: float | None = 
         cursor.execute("PRAGMA synchronous=NORMAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA cache_size=-16000")
+        # A batch changes most pages of the indexes. Moving a page after several batches saves I/O.
+        cursor.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES}")
         if read_only:
             cursor.execute("PRAGMA query_only=ON")
         cursor.close()
