@@ -40,6 +40,12 @@ AnyKind = Annotated[
         examples=list(get_args(OutcomeKind)),
     ),
 ]
+Author = Literal["person", "holding", "acknowledgement", "automation", "external"]
+"""The author of an outcome or a reply. A `person` works at the desk, `holding` is the text of an
+incident, `automation` is Santral itself, and `external` a tool outside of it."""
+
+AUTHORS: frozenset[str] = frozenset(get_args(Author))
+AnyAuthor = Annotated[str, open_list(AUTHORS)]
 MOVES: frozenset[str] = frozenset({"rerouted", "escalated"})
 CLOSES: frozenset[str] = frozenset({"resolved", "rerouted", "escalated"})
 """Kinds after which the covered messages no longer wait in that department."""
@@ -50,7 +56,8 @@ class Outcome(Record, frozen=True, kw_only=True):
 
     `messages` are the ids it covers; `message_hops` has the hops of each, in the same order, and
     `hops` the highest. `moved` is the work item that goes to `to`, or that comes back because its
-    answer is `undeliverable`.
+    answer is `undeliverable`. `by` says who acted, and `author_of` also knows it for an older
+    record, in which it is null.
     """
 
     id: Id
@@ -69,6 +76,25 @@ class Outcome(Record, frozen=True, kw_only=True):
     moved: WorkItem | None = None
     reply: Id | None = None
     message_hops: tuple[int, ...] = ()
+    by: AnyAuthor | None = None
+
+
+def author_of(outcome: Outcome) -> str:
+    """Return who acted. An older record without `by` shows it by its content."""
+    if outcome.by is not None:
+        return outcome.by
+    if outcome.kind == "replied":
+        # The desk writes no reason for an answer, and a holding text names its incident there.
+        return "holding" if outcome.reason.startswith("incident ") else "person"
+    if outcome.kind in ("delivered", "undeliverable"):
+        # The sender writes a text for an acknowledgement only.
+        return "acknowledgement" if outcome.text else "automation"
+    return "person"
+
+
+def is_persons_answer(outcome: Outcome) -> bool:
+    """Say whether a person answered the customer, which no text of a machine does."""
+    return outcome.kind == "replied" and author_of(outcome) == "person"
 
 
 def closed_messages(outcome: Outcome) -> tuple[tuple[str, int], ...]:
@@ -86,7 +112,7 @@ REPLY_KINDS: frozenset[str] = frozenset(get_args(ReplyKind))
 
 
 class Reply(Record, frozen=True, kw_only=True):
-    """A text to be sent on the conversation's channel.
+    """A text to be sent on the conversation's channel; `by` says who wrote it.
 
     `work` is the item that an agent answered, which comes back if the answer can't be delivered. It
     is null if the record would be too large.
@@ -113,3 +139,4 @@ class Reply(Record, frozen=True, kw_only=True):
     references: tuple[str, ...] = ()
     at: Time
     work: WorkItem | None = None
+    by: AnyAuthor | None = None

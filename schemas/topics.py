@@ -14,8 +14,8 @@ from schemas.decision import ACTIONS, Decision, WorkItem
 from schemas.incident import STATUSES, Incident, Pulse, pulse_id
 from schemas.message import KINDS as MESSAGE_KINDS
 from schemas.message import Message
+from schemas.outcome import AUTHORS, REPLY_KINDS, Outcome, Reply
 from schemas.outcome import KINDS as OUTCOME_KINDS
-from schemas.outcome import REPLY_KINDS, Outcome, Reply
 from schemas.state.conversation import STATUSES as CONVERSATION_STATUSES
 from schemas.state.conversation import ConversationState
 from schemas.state.cursor import Cursor
@@ -144,7 +144,7 @@ OUTCOMES = Topic(
     read_by="router, recorder, desk",
     carries="what people and workers did",
     retention_ms=90 * DAY_MS,
-    is_known=lambda outcome: outcome.kind in OUTCOME_KINDS,
+    is_known=lambda outcome: outcome.kind in OUTCOME_KINDS and outcome.by in (None, *AUTHORS),
 )
 WAITING = Topic(
     name="waiting.v1",

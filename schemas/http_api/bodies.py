@@ -85,7 +85,7 @@ class ReceiptOut(Record, frozen=True, kw_only=True):
     """A door token's view of its own message: the state, and none of the text.
 
     `routed` means that a department or triage has the message, or that it was filed as automatic.
-    `answered` means that a reply was written, and `resolved` that people closed it.
+    `answered` means that a person wrote a reply, and `resolved` that people closed it.
     """
 
     id: Id

@@ -38,6 +38,7 @@ from schemas.http_api.bodies import (
     ReceiptOut,
 )
 from schemas.incident import Incident
+from schemas.outcome import is_persons_answer
 from schemas.text.masking import mask_record
 from workers.console.desk_api import LEASE_HANDLERS, desk_routes, with_verb
 from workers.desk.commands import Desk
@@ -219,12 +220,11 @@ class ConsoleApi:
 
 def receipt(answer: MessageOut) -> ReceiptOut:
     """Return a message's progress, without any of its text."""
-    kinds = {outcome.kind for outcome in answer.outcomes}
     state: Literal["accepted", "routed", "answered", "resolved"]
     state = "routed" if answer.decision else "accepted"
-    if "resolved" in kinds:
+    if any(outcome.kind == "resolved" for outcome in answer.outcomes):
         state = "resolved"
-    elif "replied" in kinds:
+    elif any(map(is_persons_answer, answer.outcomes)):
         state = "answered"
     message = answer.message
     return ReceiptOut(

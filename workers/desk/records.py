@@ -43,6 +43,7 @@ def build_outcome(
         message_hops=hops,
         at=now,
         agent=agent,
+        by="person",
     )
 
 
@@ -58,6 +59,7 @@ def build_reveal(message: Message, department: str, agent: str, now: datetime) -
         messages=(message.id,),
         at=now,
         agent=agent,
+        by="person",
     )
 
 
@@ -73,6 +75,7 @@ def build_reply(
         item=lease.item,
         department=lease.department,
         agent=lease.agent,
+        by="person",
     )
     with_work = msgspec.structs.replace(reply, work=work)
     return with_work if len(msgspec.json.encode(with_work)) <= RECORD_LIMIT else reply

@@ -154,7 +154,7 @@ class Acknowledger:
         due = work.due.first_response.strftime("%d.%m.%Y %H:%M UTC")
         text = acknowledgement(decision.language, level.title_tr, level.title_en, due)
         reply = compose_reply(message, decision, _reply_id(message), text, self._clock.now())
-        return msgspec.structs.replace(reply, kind="acknowledgement")
+        return msgspec.structs.replace(reply, kind="acknowledgement", by="acknowledgement")
 
 
 def _reply_id(message: Message) -> str:

@@ -160,6 +160,7 @@ class IncidentResponder:
         reply = msgspec.structs.replace(
             compose_reply(message, decision, identifier, body, self._clock.now()),
             agent=incident.agent,
+            by="holding",
         )
         await self._publisher.publish(topics.REPLIES, reply, source="santral/holding")
         outcome = Outcome(
@@ -176,6 +177,7 @@ class IncidentResponder:
             text=body,
             reason=f"incident {incident.id}",
             reply=identifier,
+            by="holding",
         )
         await self._publisher.publish(topics.OUTCOMES, outcome, source="santral/holding")
         metrics.count("santral_outcomes_written_total", kind=outcome.kind)

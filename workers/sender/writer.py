@@ -3,6 +3,8 @@
 import asyncio
 from datetime import datetime
 
+import msgspec
+
 from runtime import metrics
 from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
@@ -104,8 +106,12 @@ class DeliveryWriter:
 
     async def publish_outcome(self, reply: Reply, kind: OutcomeKind, reason: str) -> None:
         """Publish a reply's outcome once; raise Retry if Kafka is away."""
-        text = reply.text if reply.kind != "answer" else ""
-        outcome = self._outcome(reply, reply.id, kind, reason, text=text)
+        outcome = self._outcome(reply, reply.id, kind, reason)
+        if reply.kind == "answer":
+            outcome = msgspec.structs.replace(outcome, by=reply.by)
+        else:
+            author = reply.by or "acknowledgement"
+            outcome = msgspec.structs.replace(outcome, by=author, text=reply.text)
         if kind == "undeliverable" and reply.work is not None:
             outcome = with_returned(outcome, reply.work)
         await self._publish(outcome, reply.channel)
@@ -125,8 +131,6 @@ class DeliveryWriter:
         reply: str,
         kind: OutcomeKind,
         reason: str,
-        *,
-        text: str = "",
     ) -> Outcome:
         """Return the outcome of a reply, whose item `source` names."""
         return Outcome(
@@ -140,7 +144,6 @@ class DeliveryWriter:
             at=self._clock.now(),
             reason=reason,
             reply=reply,
-            text=text,
         )
 
     async def _publish(self, outcome: Outcome, channel: str) -> None:

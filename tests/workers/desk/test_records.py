@@ -28,9 +28,9 @@ def test_the_acts_of_two_agents_have_two_ids_and_a_repeat_has_its_own(
     work: WorkItem, kind: OutcomeKind
 ) -> None:
     item = work.message.id
-    first, other, repeat = (
-        build_outcome(kind, item, "s", [work], name, NOW).id for name in ("Ada", "Can", "Ada")
-    )
+    outcomes = [build_outcome(kind, item, "s", [work], name, NOW) for name in ("Ada", "Can", "Ada")]
+    assert {outcome.by for outcome in outcomes} == {"person"}
+    first, other, repeat = (outcome.id for outcome in outcomes)
     assert repeat == first
     assert other != first
 
@@ -44,6 +44,7 @@ def test_the_same_text_of_two_agents_is_one_reply_without_a_key(work: WorkItem) 
     ]
     assert [reply.agent for reply in replies] == ["Ada", "Can"]
     assert replies[0].id == replies[1].id
+    assert [reply.by for reply in replies] == ["person", "person"]
 
 
 def test_a_reply_carries_its_item_and_the_words_may_be_sent_again_once_it_came_back(

@@ -81,4 +81,5 @@ async def test_a_bug_with_one_customer_costs_no_other_the_holding_text() -> None
     await responder._answer(incident)
     answered = {r.message for r in publisher.records if isinstance(r, Reply)}
     assert answered == {i.message.id for n, i in enumerate(items) if n != POISONED}
+    assert {r.by for r in publisher.records} == {"holding"}, "no person answered them"
     assert count_caught_bugs("santral-holding") == before + 1

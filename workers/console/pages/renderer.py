@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from runtime.settings.structs import Settings
+from schemas.outcome import author_of
 from schemas.routing.counterfactual import nearest_change
 from schemas.text.masking import mask_table
 from workers.console import session
@@ -38,6 +39,7 @@ class Renderer:
         self._templates.filters["clock"] = _clock
         self._templates.filters["exp"] = math.exp
         self._templates.filters["nearest_change"] = nearest_change
+        self._templates.filters["author"] = author_of
 
     def render(
         self,
