@@ -8,7 +8,7 @@ import msgspec
 from router.decision import reasons
 from router.decision.decide import RoutingResult
 from schemas.decision import RETURNED, TRIAGE, Reason, WorkItem
-from schemas.outcome import MOVES, Outcome, closed_messages
+from schemas.outcome import MOVES, Outcome, closed_messages, is_persons_answer
 from schemas.state import conversation as states
 from schemas.state.conversation import ConversationState
 
@@ -36,17 +36,26 @@ def apply_outcome(
     if state is None:
         return None
     if outcome.kind == "resolved":
-        if any(_closed_before(outcome, state)):
-            # Another agent moved some of the messages, so the conversation stays open.
-            after = states.noted(state, outcome.id, outcome.at)
-        else:
-            after = states.closed(state, outcome.id, outcome.at)
-        return states.with_closed(after, closed_messages(outcome))
-    if outcome.kind == "replied" and state.unanswered_since is not None:
-        return states.answered(state, outcome.id, outcome.at)
+        return states.with_closed(_resolve(outcome, state), closed_messages(outcome))
+    if is_persons_answer(outcome) and state.unanswered_since is not None:
+        return states.answered(state, outcome.id, outcome.messages, outcome.at)
     if outcome.kind == "reopened":
         return states.reopened(state, outcome.id, outcome.at)
     return None
+
+
+def _resolve(outcome: Outcome, state: ConversationState) -> ConversationState:
+    """Return the state after people resolved the messages of an outcome.
+
+    Another agent may have moved some of them before. They wait in another department, so the
+    conversation stays open.
+    """
+    closed_before = _closed_before(outcome, state)
+    if not any(closed_before):
+        return states.closed(state, outcome.id, outcome.messages, outcome.at)
+    pairs = zip(outcome.messages, closed_before, strict=True)
+    own = [message for message, before in pairs if not before]
+    return states.answered(state, outcome.id, own, outcome.at)
 
 
 def is_superseded(outcome: Outcome, state: ConversationState) -> bool:

@@ -121,6 +121,7 @@ def _next_state(
             status="open" if opens else "quiet",
             priority=decision.priority,
             unanswered_since=message.received_at if opens else None,
+            open=states.with_open((), message.id, message.received_at) if opens else (),
             messages=1 + (state.messages if state is not None else 0),
             seen=states.remember(state.seen if state is not None else b"", message.id),
             participants=(sender,) if sender and opens else (),
@@ -134,6 +135,7 @@ def _next_state(
         unanswered_since=(state.unanswered_since or message.received_at)
         if opens
         else state.unanswered_since,
+        open=states.with_open(state.open, message.id, message.received_at) if opens else state.open,
         seen=states.remember(state.seen, message.id),
         updated_at=max(now, state.updated_at),
     )

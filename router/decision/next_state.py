@@ -6,7 +6,13 @@ import msgspec
 
 from schemas.decision import Decision
 from schemas.message import Message
-from schemas.state.conversation import ConversationState, remember, sender_digest, with_participant
+from schemas.state.conversation import (
+    ConversationState,
+    remember,
+    sender_digest,
+    with_open,
+    with_participant,
+)
 
 
 def next_state(
@@ -32,6 +38,7 @@ def next_state(
             language=decision.language,
             priority=priority,
             unanswered_since=message.received_at if from_person and opens else None,
+            open=with_open((), message.id, message.received_at) if opens else (),
             messages=1 + (state.messages if state is not None else 0),
             seen=remember(state.seen if state is not None else b"", message.id),
             participants=(sender,) if sender and opens else (),
@@ -47,6 +54,7 @@ def next_state(
         unanswered_since=(state.unanswered_since or message.received_at)
         if from_person
         else state.unanswered_since,
+        open=with_open(state.open, message.id, message.received_at) if opens else state.open,
         seen=remember(state.seen, message.id),
         updated_at=max(now, state.updated_at),
         # A stranger joins the participants only after people have answered.

@@ -19,6 +19,10 @@ SEEN_LIMIT = 20_000
 HOP_LIMIT = 5
 """Moves by people after which an item goes to triage, so that it does not circle."""
 
+OPEN_LIMIT = 200
+"""Most uncovered messages that a state names, at 80 bytes each. People work from the oldest on, so
+the oldest ones beyond the limit are left out."""
+
 _DIGEST_BYTES = 8
 _PARTICIPANT_LIMIT = 32  # a group of more people is a list
 
@@ -29,14 +33,25 @@ STATUSES: frozenset[str] = frozenset(get_args(Status))
 """The statuses that this version knows. The router treats another one as open."""
 
 
+class OpenMessage(Record, frozen=True, kw_only=True):
+    """A message that no answer and no solution has covered yet.
+
+    `id` has the digits of `id_digest`, which are the first of the message's id.
+    """
+
+    id: str
+    received_at: Time
+
+
 class ConversationState(Record, frozen=True, kw_only=True):
     """The state of a conversation in the router.
 
     `seen` has the digests of the ids of applied messages and outcomes, and a digest for each
     message that people closed, with its hops (`closing_key`). `participants` are short hashes of
     the senders, so that the router notices a stranger. A `quiet` conversation has only machines'
-    mail, and the first person's message opens it. `priority` leaves out the waiting time, and
-    `unanswered_since` is the arrival of the first message without an answer.
+    mail, and the first person's message opens it. `priority` leaves out the waiting time. `open`
+    has the messages that nobody has answered or resolved, the oldest first, and `unanswered_since`
+    is the arrival of the first one. States of earlier versions have only the latter.
     """
 
     conversation: Id
@@ -50,6 +65,7 @@ class ConversationState(Record, frozen=True, kw_only=True):
     seen: bytes = b""
     participants: tuple[str, ...] = ()
     unanswered_since: Time | None = None
+    open: tuple[OpenMessage, ...] = ()
     opened_at: Time
     updated_at: Time
 
@@ -107,6 +123,31 @@ def with_closed(state: ConversationState, messages: Iterable[tuple[str, int]]) -
     return msgspec.structs.replace(state, seen=digests)
 
 
+def with_open(
+    messages: tuple[OpenMessage, ...], identifier: str, received_at: datetime
+) -> tuple[OpenMessage, ...]:
+    """Return the open messages with one more, without the oldest beyond OPEN_LIMIT."""
+    added = OpenMessage(id=id_digest(identifier).hex(), received_at=received_at)
+    return (*messages, added)[-OPEN_LIMIT:]
+
+
+def _covered(
+    state: ConversationState, messages: Iterable[str], when: datetime
+) -> ConversationState:
+    """Return the state without the open messages that people answered or resolved.
+
+    An outcome that names no messages covers all that came before it.
+    """
+    covered = {id_digest(message).hex() for message in messages}
+    left = tuple(
+        message
+        for message in state.open
+        if (message.id not in covered if covered else message.received_at > when)
+    )
+    since = min((message.received_at for message in left), default=None)
+    return msgspec.structs.replace(state, open=left, unanswered_since=since)
+
+
 def sender_digest(handle: str) -> str:
     """Return the short hash of a sender's handle."""
     return blake2b(handle.encode(), digest_size=6).hexdigest()
@@ -139,23 +180,29 @@ def moved(
     )
 
 
-def answered(state: ConversationState, outcome_id: str, when: datetime) -> ConversationState:
-    """Return the state after people answered the customer."""
+def answered(
+    state: ConversationState, outcome_id: str, messages: Iterable[str], when: datetime
+) -> ConversationState:
+    """Return the state after people answered these messages."""
     return msgspec.structs.replace(
-        state,
-        unanswered_since=None,
+        _covered(state, messages, when),
         seen=remember(state.seen, outcome_id),
         updated_at=max(when, state.updated_at),
     )
 
 
-def closed(state: ConversationState, outcome_id: str, when: datetime) -> ConversationState:
-    """Return the state after people resolved the conversation."""
+def closed(
+    state: ConversationState, outcome_id: str, messages: Iterable[str], when: datetime
+) -> ConversationState:
+    """Return the state after people resolved these messages.
+
+    The conversation is resolved once no message is left open.
+    """
+    left = _covered(state, messages, when)
     return msgspec.structs.replace(
-        state,
-        status="resolved",
-        hops=0,
-        unanswered_since=None,
+        left,
+        status=state.status if left.open else "resolved",
+        hops=state.hops if left.open else 0,
         seen=remember(state.seen, outcome_id),
         updated_at=max(when, state.updated_at),
     )

@@ -1,5 +1,7 @@
 """People's outcomes: items that move, conversations that close and reopen, and agents who collide."""
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
@@ -57,6 +59,79 @@ def test_too_many_hops_end_in_triage() -> None:
         result = _moved(result, ("legal", "billing")[number % 2])
     assert result.decision.department == "triage"
     assert "hop_limit" in result.decision.flags
+
+
+def test_a_message_that_the_agent_was_not_shown_keeps_the_conversation_open() -> None:
+    first = decide_default(message("Faturam yanlış"))
+    assert first.item is not None
+    later = NOW + timedelta(hours=1)
+    second = decide_default(message("Bir de iadem var", native="2", received_at=later), first.state)
+    resolved = _outcome("resolved", first.item, messages=(first.item.message.id,))
+    after = apply_outcome(resolved, second.state, policy().departments, NOW)
+    assert isinstance(after, ConversationState)
+    assert (after.status, after.unanswered_since) == ("open", later)
+    third = decide_default(message("Alo?", native="3", received_at=later), after)
+    assert "reopened" not in third.decision.flags
+    assert second.item is not None
+    assert third.item is not None
+    rest = [second.item.message.id, third.item.message.id]
+    done = _outcome("resolved", second.item, id="rest", messages=tuple(rest))
+    end = apply_outcome(done, third.state, policy().departments, NOW)
+    assert isinstance(end, ConversationState)
+    assert (end.status, end.open, end.unanswered_since) == ("resolved", (), None)
+
+
+def test_an_answer_covers_only_its_messages_and_the_waiting_counts_from_the_oldest_other() -> None:
+    first = decide_default(message("Faturam yanlış"))
+    assert first.item is not None
+    second_at = NOW + timedelta(hours=20)
+    second = decide_default(message("Bir de iadem", native="2", received_at=second_at), first.state)
+    after = apply_outcome(
+        _outcome("replied", first.item), second.state, policy().departments, second_at
+    )
+    assert isinstance(after, ConversationState)
+    assert after.unanswered_since == second_at
+    soon = message("Alo?", native="3", received_at=NOW + timedelta(hours=22))
+    late = message("Alo?", native="4", received_at=NOW + timedelta(hours=50))
+    assert "state.waiting" not in {r.id for r in decide_default(soon, after).decision.reasons}
+    assert "state.waiting" in {r.id for r in decide_default(late, after).decision.reasons}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"by": "holding"},
+        {"by": "acknowledgement"},
+        {"by": "of_tomorrow"},
+        {"reason": "incident i1"},
+    ],
+)
+def test_a_text_that_no_person_wrote_leaves_the_customer_waiting(changes: dict[str, str]) -> None:
+    first = decide_default(message("Faturam yanlış"))
+    assert first.item is not None
+    outcome = _outcome("replied", first.item, **changes)
+    assert apply_outcome(outcome, first.state, policy().departments, NOW) is None
+    person = apply_outcome(
+        _outcome("replied", first.item, by="person"), first.state, policy().departments, NOW
+    )
+    assert isinstance(person, ConversationState)
+    assert person.unanswered_since is None
+
+
+def test_messages_that_another_agent_moved_stay_open() -> None:
+    first = decide_default(message("Faturam yanlış"))
+    second = decide_default(message("Ek", native="2"), first.state)
+    moved = _moved(
+        RoutingResult(decision=first.decision, state=second.state, item=first.item), "legal"
+    )
+    assert first.item is not None
+    assert second.item is not None
+    both = (first.item.message.id, second.item.message.id)
+    resolved = _outcome("resolved", second.item, messages=both, message_hops=(0, 0))
+    after = apply_outcome(resolved, moved.state, policy().departments, NOW)
+    assert isinstance(after, ConversationState)
+    assert after.status == "open"
+    assert [m.id for m in after.open] == [states.id_digest(both[0]).hex()]
 
 
 def test_escalation_raises_the_priority() -> None:

@@ -7,6 +7,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import envelope
 from schemas.state import conversation as states
 from tests.support.messages import NOW, message
 from tests.support.router.decisions import decide_default
@@ -29,3 +30,27 @@ def test_a_conversation_expires_after_its_time() -> None:
     assert state is not None
     assert not states.expired(state, NOW + timedelta(days=89), timedelta(days=90))
     assert states.expired(state, NOW + timedelta(days=91), timedelta(days=90))
+
+
+def test_a_state_of_an_earlier_version_is_resolved_by_one_outcome() -> None:
+    state = decide_default(message("x")).state
+    assert state is not None
+    earlier = msgspec.json.encode(
+        {k: v for k, v in msgspec.to_builtins(state).items() if k != "open"}
+    )
+    decoded = envelope.decode(states.ConversationState, earlier)
+    assert decoded.open == ()
+    assert decoded.unanswered_since == NOW
+    resolved = states.closed(decoded, "o", [message("x").id], NOW)
+    assert (resolved.status, resolved.unanswered_since) == ("resolved", None)
+
+
+def test_a_state_names_a_bounded_number_of_open_messages() -> None:
+    state = decide_default(message("x")).state
+    assert state is not None
+    for number in range(states.OPEN_LIMIT + 50):
+        text = message("x", native=str(number + 10), received_at=NOW + timedelta(seconds=number))
+        state = decide_default(text, state).state or state
+    assert len(state.open) == states.OPEN_LIMIT
+    assert state.unanswered_since == NOW, "the oldest message still waits"
+    assert len(envelope.encode(state)) < 32 * 1024
