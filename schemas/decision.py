@@ -25,6 +25,12 @@ TRIAGE = "triage"
 RETURNED = "undeliverable"
 """The flag of an item that came back because its answer could not be delivered."""
 
+CLOSING = "closing"
+"""The flag of a goodbye, which opens no item and reopens no conversation."""
+
+REOPENED = "reopened"
+"""The flag of the message that opens a resolved conversation again."""
+
 PERSONAL = frozenset({"identity_number", "tax_number", "iban", "card_number"})
 """Kinds of entities that belong to a person; every page masks their value."""
 

@@ -16,6 +16,8 @@ from router.decision.department_choice import (
     DepartmentChoice,
     choose_department,
     flag_follow_up,
+    flag_goodbye,
+    is_goodbye,
 )
 from router.decision.incident_match import IncidentMatch, is_trouble, match_incident
 from router.decision.next_state import next_state
@@ -82,11 +84,14 @@ def _decide_unseen(
     action, department = choice.action, choice.department
     is_live = state is not None and state.status != "quiet"
     followed = state if is_live and action == "append" else None
-    if followed is not None:
+    is_closing = followed is not None and is_goodbye(choice, message, followed)
+    if is_closing:
+        choice, assessment = flag_goodbye(choice), _thankful(assessment)
+    elif followed is not None:
         choice = flag_follow_up(choice, message, followed)
     from_person = action != "automatic" and message.event is None and SPAM not in choice.flags
     match = None
-    if from_person and policy.incidents:
+    if from_person and policy.incidents and not is_closing:
         match = _match_open_incident(message.brand, analysis, assessment, policy)
     points = rules.scores.priority
     priority = _adjust(points, message, followed, match, policy, from_person=from_person)
@@ -123,7 +128,7 @@ def _decide_unseen(
         message, state, decision, priority.conversation, now, from_person=from_person
     )
     # A queue waits for people's messages, and for events of a conversation that people know.
-    waits = action != "automatic" and (message.event is None or is_live)
+    waits = action != "automatic" and (message.event is None or is_live) and not is_closing
     item = _work_item(message, decision, policy, now) if waits else None
     return RoutingResult(decision=decision, state=after, item=item)
 
@@ -145,6 +150,13 @@ def _assess(analysis: TextAnalysis, policy: Policy) -> _Assessment:
         intent = prediction.best.label
     sentiment = _combined_sentiment(predictions.get("sentiment"), rules.scores.sentiment)
     return _Assessment(rules, ranking, intent or _default_intent(analysis.folded), sentiment)
+
+
+def _thankful(assessment: _Assessment) -> _Assessment:
+    """Return the meaning of a text that only says goodbye; its words of trouble are over."""
+    return _Assessment(
+        assessment.rules, assessment.ranking, "thanks", max(0.0, assessment.sentiment)
+    )
 
 
 def _default_intent(folded: str) -> str:

@@ -8,7 +8,8 @@ import msgspec
 from router.decision import reasons
 from router.decision.next_state import sender_hash
 from router.decision.ranking import Ranking
-from schemas.decision import TRIAGE, Action, Reason
+from router.text.closing import is_closing
+from schemas.decision import CLOSING, REOPENED, TRIAGE, Action, Reason
 from schemas.message import Message
 from schemas.state.conversation import ConversationState
 
@@ -78,10 +79,34 @@ def flag_follow_up(
         return choice
     flags, why = choice.flags, choice.reasons
     if state.status == "resolved":
-        flags, why = (*flags, "reopened"), (*why, reasons.REOPENED)
+        flags, why = (*flags, REOPENED), (*why, reasons.REOPENED)
     if is_stranger(message, state):
         flags, why = (*flags, "new_participant"), (*why, reasons.STRANGER)
     return msgspec.structs.replace(choice, flags=flags, reasons=why)
+
+
+def is_goodbye(choice: DepartmentChoice, message: Message, state: ConversationState) -> bool:
+    """Say whether a follow-up only says goodbye in a conversation that people answered or resolved.
+
+    A stranger's mail, a call, an edit and a message with a file always go to people.
+    """
+    is_answered = not state.open and state.unanswered_since is None
+    return (
+        (state.status == "resolved" or is_answered)
+        and message.event is None
+        and message.call is None
+        and not message.attachments
+        and {SPAM, UNREADABLE}.isdisjoint(choice.flags)
+        and not is_stranger(message, state)
+        and is_closing(message.text, message.sender.name)
+    )
+
+
+def flag_goodbye(choice: DepartmentChoice) -> DepartmentChoice:
+    """Return the choice for a message that only says goodbye."""
+    return msgspec.structs.replace(
+        choice, flags=(*choice.flags, CLOSING), reasons=(*choice.reasons, reasons.CLOSING)
+    )
 
 
 def is_stranger(message: Message, state: ConversationState) -> bool:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from schemas.decision import Decision
+from schemas.decision import CLOSING, Decision
 from schemas.message import Message
 from schemas.state.conversation import (
     ConversationState,
@@ -26,8 +26,8 @@ def next_state(
 ) -> ConversationState:
     """Return the state after a message; the conversation keeps this priority."""
     is_automatic = decision.action == "automatic"
-    # An edit or a reaction opens nothing: it neither begins nor reopens a conversation.
-    opens = not is_automatic and message.event is None
+    # An edit, a reaction or a goodbye opens nothing: it neither begins nor reopens a conversation.
+    opens = not is_automatic and message.event is None and CLOSING not in decision.flags
     sender = sender_hash(message)
     if state is None or state.status == "quiet":
         return ConversationState(
@@ -52,7 +52,7 @@ def next_state(
         priority=state.priority if is_automatic else priority,
         messages=state.messages + 1,
         unanswered_since=(state.unanswered_since or message.received_at)
-        if from_person
+        if from_person and opens
         else state.unanswered_since,
         open=with_open(state.open, message.id, message.received_at) if opens else state.open,
         seen=remember(state.seen, message.id),

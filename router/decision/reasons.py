@@ -141,6 +141,11 @@ FOLLOW_UP = _state(
 REOPENED = _state(
     "reopened", "çözülmüş görüşme yeniden açıldı", "a resolved conversation is open again"
 )
+CLOSING = _state(
+    "closing",
+    "yalnızca teşekkür ediyor ya da vedalaşıyor, yanıt beklemiyor",
+    "only thanks or says goodbye, and expects no answer",
+)
 STRANGER = _state(
     "new_participant",
     "görüşmeye yeni biri katıldı, yanıtlamadan önce kontrol edin",

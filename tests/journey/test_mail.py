@@ -61,7 +61,7 @@ def test_a_mail_by_imap_is_answered_with_our_token_and_the_reply_comes_home(
     )
     back = (
         f"From: {customer}\r\nMessage-ID: <{_new()}@ornek.example>\r\nSubject: Ynt: Ürün\r\n"
-        f"In-Reply-To: {answer[0]['Message-ID']}\r\n\r\nPeki, sağolun\r\n"
+        f"In-Reply-To: {answer[0]['Message-ID']}\r\n\r\nPeki, param ne zaman yatar?\r\n"
     ).encode()
     dovecot.deliver("destek", back)
     again = road.claim("returns", conversation)

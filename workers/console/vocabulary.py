@@ -85,6 +85,7 @@ FLAGS: Vocabulary = MappingProxyType(
     {
         "abuse_report": ("kötüye kullanım bildirimi", "abuse report"),
         "bounce": ("geri dönen ileti", "bounce"),
+        "closing": ("kapanış iletisi", "goodbye"),
         "escalated": ("üst kademeye iletildi", "escalated"),
         "hop_limit": ("çok kez yönlendirildi", "moved too often"),
         "imported": ("eski kayıt", "imported"),
