@@ -30,6 +30,7 @@ from schemas.message import Message
 from schemas.outcome import Outcome
 from workers.replies.checks import check_reply_allowed
 from workers.replies.compose import compose_reply
+from workers.replies.resolved_messages import ResolvedMessages, read_resolved
 from workers.store import incidents
 
 log = get(__name__)
@@ -196,11 +197,12 @@ def suppression_reason(message: Message, decision: Decision) -> str | None:
 
 
 def _newest(connection: Connection, ids: set[str]) -> tuple[list[tuple[Message, Decision]], int]:
-    """Return the newest of these messages in each unresolved conversation, with its decision.
+    """Return the newest of these messages in each conversation that nobody resolved since.
 
-    The second value is the number of messages that are not in the store yet.
+    Each has its decision. The second value is the number of messages that the store lacks yet.
     """
     newest: dict[str, tuple[Message, Decision]] = {}
+    resolved: dict[str, ResolvedMessages] = {}
     missing = 0
     for identifier in sorted(ids):
         row = connection.execute(
@@ -216,19 +218,15 @@ def _newest(connection: Connection, ids: set[str]) -> tuple[list[tuple[Message, 
         with guard(log, GROUP, message=identifier):
             message = msgspec.json.decode(row[0], type=Message)
             decision = msgspec.json.decode(row[1], type=Decision)
-            other = newest.get(message.conversation)
+            conversation = message.conversation
+            if conversation not in resolved:
+                resolved[conversation] = read_resolved(connection, conversation)
+            if resolved[conversation].has(message):
+                continue
+            other = newest.get(conversation)
             if other is None or message.received_at > other[0].received_at:
-                newest[message.conversation] = message, decision
-    resolved = {
-        conversation
-        for conversation in newest
-        if connection.execute(_LAST_CLOSE, {"c": conversation}).scalar() == "resolved"
-    }
-    return [pair for conversation, pair in newest.items() if conversation not in resolved], missing
+                newest[conversation] = message, decision
+    return list(newest.values()), missing
 
 
 _OF_INCIDENT = text("SELECT message FROM incident_messages WHERE incident = :i")
-_LAST_CLOSE = text(
-    "SELECT kind FROM outcomes WHERE conversation = :c AND kind IN ('resolved', 'reopened') "
-    "ORDER BY at_ms DESC LIMIT 1"
-)

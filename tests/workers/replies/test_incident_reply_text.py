@@ -6,16 +6,20 @@ import msgspec
 import pytest
 from sqlalchemy import Engine
 
+from router.decision.decide import decide_message
 from runtime.bus.publisher import Publisher
 from runtime.clock import SystemClock
 from runtime.settings.structs import KafkaSettings, Settings
+from schemas.decision import Decision
 from schemas.incident import Incident
+from schemas.message import Message
 from schemas.outcome import Outcome
-from tests.support.messages import NOW, message
+from schemas.state import conversation as states
+from tests.support.messages import NOW, message, policy
 from tests.support.router.decisions import decide_default
 from tests.support.router.incident_store import encode_rows, incident_store
 from tests.support.router.incidents import incident, verdict
-from workers.recorder.rows import add_record
+from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import write_rows
 from workers.replies.incident_reply import IncidentResponder, holding_text, suppression_reason
 
@@ -110,6 +114,65 @@ def test_a_resolved_conversation_gets_no_holding_text(
     with incident_store.begin() as connection:
         write_rows(connection, encode_rows("outcomes.v1", resolved))
     assert responder.find_answerable(answered)[1] == []
+
+
+def _record(engine: Engine, *records: Outcome | Message | Decision, offset: int = 100) -> None:
+    rows = Rows()
+    for number, record in enumerate(records, offset):
+        topic = {Outcome: "outcomes.v1", Message: "messages.v1", Decision: "decisions.v1"}
+        add_record(rows, topic[type(record)], 0, number, msgspec.json.encode(record))
+    with engine.begin() as connection:
+        write_rows(connection, rows)
+
+
+def test_a_customer_who_comes_back_during_an_outage_gets_the_holding_text(
+    responder: IncidentResponder, incident_store: Engine
+) -> None:
+    first = message("x")
+    state = decide_default(message(OUTAGE)).state
+    assert state is not None
+    state = states.closed(state, "o", (first.id,), NOW)
+    back = message(OUTAGE, native="back", received_at=NOW + timedelta(hours=2))
+    decision = decide_message(back, state, policy(), NOW + timedelta(hours=2)).decision
+    assert "reopened" in decision.flags
+    _record(incident_store, _resolved(first.conversation, (first.id,)), back, decision)
+    grown = incident(status="grown", at=NOW + timedelta(hours=3), messages=(back.id,))
+    answered = verdict(incident(), "answered", NOW.timestamp() + 20000, text_tr="Çalışıyoruz")
+    with incident_store.begin() as connection:
+        write_rows(connection, encode_rows("incidents.v1", grown, answered, offset=3))
+    assert [m.id for m, _ in responder.find_answerable(answered)[1]] == [back.id]
+    again = _resolved(first.conversation, (back.id,), hours=4)
+    _record(incident_store, msgspec.structs.replace(again, id="o2"), offset=200)
+    answerable = responder.find_answerable(answered)[1]
+    assert back.id not in [m.id for m, _ in answerable], "somebody resolved it, too"
+
+
+def test_a_person_who_opens_a_conversation_again_makes_it_wait(
+    responder: IncidentResponder, incident_store: Engine
+) -> None:
+    answered = _answer_and_merge(incident_store)
+    first = message("x")
+    resolved = _resolved(first.conversation, (first.id,))
+    reopened = msgspec.structs.replace(
+        resolved, id="o2", kind="reopened", at=NOW + timedelta(hours=2)
+    )
+    _record(incident_store, resolved)
+    assert responder.find_answerable(answered)[1] == []
+    _record(incident_store, reopened, offset=200)
+    assert [m.id for m, _ in responder.find_answerable(answered)[1]] == [first.id]
+
+
+def _resolved(conversation: str, messages: tuple[str, ...], hours: int = 1) -> Outcome:
+    return Outcome(
+        id="o",
+        kind="resolved",
+        brand="default",
+        conversation=conversation,
+        item="i",
+        department="technical",
+        messages=messages,
+        at=NOW + timedelta(hours=hours),
+    )
 
 
 def test_a_damaged_message_costs_no_other_customer_the_holding_text(
