@@ -16,6 +16,7 @@ OutcomeKind = Literal[
     "received",
     "claimed",
     "released",
+    "expired",
     "replied",
     "delivered",
     "undeliverable",
@@ -27,7 +28,8 @@ OutcomeKind = Literal[
     "survey",
     "revealed",
 ]
-"""The kinds that we write today. `revealed` means that a person saw a customer's personal numbers.
+"""The kinds that we write today. `expired` means that an agent's time for an item ran out, and that
+it waits again. `revealed` means that a person saw a customer's personal numbers.
 
 A newer writer may use another word, which readers take, count and skip.
 """

@@ -34,6 +34,7 @@ from runtime.stage.watchdog import Watchdog
 from workers.console.api import ConsoleApi, Trial
 from workers.console.app import app
 from workers.desk.commands import Desk
+from workers.desk.expired_leases import ExpiredLeases
 from workers.desk.outcome_order import KafkaOrder
 from workers.desk.queue_bodies import QueueBodyReader
 from workers.desk_feed.feed import Feed
@@ -153,9 +154,18 @@ async def run_workers(
     _check_neighbours(process, only)
     loops: list[_Loop] = []
     engine: Engine | None = None
+    bodies: QueueBodyReader | None = None
     if "desk" in only:
         feed = Feed(settings, process.redis, clock, health)
         loops.append(_Loop(feed.lag, feed.run()))
+        bodies = QueueBodyReader(settings.kafka)
+        expired = ExpiredLeases(
+            settings=settings,
+            desk_queue=DeskQueue(process.redis),
+            bodies=bodies,
+            publisher=process.publisher,
+        )
+        loops.append(_Loop(expired.lag, expired.run()))
     if "replies" in only:
         engine = store.engine(
             settings.store_url, read_only=True, answer_limit_s=store.ANSWER_LIMIT_S
@@ -176,6 +186,8 @@ async def run_workers(
             watchdog.stop()
         if engine is not None:
             engine.dispose()
+        if bodies is not None:
+            await bodies.close()
         await process.close()
 
 

@@ -199,6 +199,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "repeat": ("tekrar", "repeat"),
     "claimed": ("alındı", "claimed"),
     "released": ("bırakıldı", "released"),
+    "expired": ("süresi doldu, sıraya döndü", "time ran out, back in line"),
     "replied": ("yanıtlandı", "replied"),
     "delivered": ("iletildi", "delivered"),
     "undeliverable": ("iletilemedi", "undeliverable"),

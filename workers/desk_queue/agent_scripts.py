@@ -8,6 +8,7 @@ closed items free some.
 HEAD = """
 local P = KEYS[1]
 local MOST = 200
+local KEEP_MS = 3600000 -- an expired lease is noticed much sooner than in an hour
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function history()
@@ -90,6 +91,25 @@ local function back(d, c)
   local score = redis.call('HGET', P .. 'c:' .. key, 's')
   if score then redis.call('ZADD', P .. 'ready:' .. d, score, c) end
 end
+local function expire(d, c)
+  local key = d .. ':' .. c
+  local held = redis.call('HMGET', P .. 'c:' .. key, 'i', 'l', 'a')
+  local ends = redis.call('ZSCORE', P .. 'leased:' .. d, c)
+  -- Redis may have lost the closing of a lease that an earlier history gave.
+  if held[1] and held[2] and redis.call('GET', P .. 'claimed:' .. held[2]) == history()
+    and redis.call('HLEN', P .. 'expired') < 10000 then
+    local entry = {d, c, held[1], held[3] or '', ends}
+    for _, message in ipairs(waiting(key)) do
+      if message.shown == fence_of(held[2]) then
+        for _, field in ipairs({'id', 'hops', 'partition', 'offset'}) do
+          entry[#entry + 1] = message[field]
+        end
+      end
+    end
+    redis.call('HSET', P .. 'expired', held[2], cjson.encode(entry))
+  end
+  back(d, c)
+end
 local function short(item) return string.sub(redis.sha1hex(item), 1, 8) end
 local function repeated(lease, verb)
   local outcome, closed = string.match(redis.call('GET', P .. 'closed:' .. lease) or '',
@@ -123,9 +143,9 @@ CLAIM = (
 local refused = refusal()
 if refused then return refused end
 local d, agent, lease_ms, count, word = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local epoch = redis.call('GET', P .. 'epoch')
+local epoch, present = redis.call('GET', P .. 'epoch'), history()
 local late = redis.call('ZRANGEBYSCORE', P .. 'leased:' .. d, '-inf', '(' .. now, 'LIMIT', 0, 100)
-for _, c in ipairs(late) do back(d, c) end
+for _, c in ipairs(late) do expire(d, c) end
 local answer = {'ok', tostring(#late)}
 for _, c in ipairs(redis.call('ZRANGE', P .. 'ready:' .. d, 0, tonumber(count) - 1)) do
   local key = d .. ':' .. c
@@ -144,6 +164,7 @@ for _, c in ipairs(redis.call('ZRANGE', P .. 'ready:' .. d, 0, tonumber(count) -
     local lease = epoch .. '.' .. fence .. '.' .. word .. '.' .. short(item)
     redis.call('HSET', P .. 'c:' .. key, 'i', item, 'l', lease, 'a', agent)
     redis.call('SET', P .. 'lease:' .. lease, d .. ' ' .. c)
+    redis.call('SET', P .. 'claimed:' .. lease, present, 'PX', lease_ms + KEEP_MS)
     redis.call('SET', P .. 'item:' .. item, d .. ' ' .. c)
     redis.call('ZADD', P .. 'leased:' .. d, now + lease_ms, c)
     answer[#answer + 1] = item
@@ -169,6 +190,7 @@ if closing and closing ~= ARGV[5] and not showing then return {'closing', closin
 local key = d .. ':' .. c
 local ends = now + tonumber(ARGV[3])
 if not closing then redis.call('ZADD', P .. 'leased:' .. d, ends, c) end
+redis.call('PEXPIRE', P .. 'claimed:' .. ARGV[2], tonumber(ARGV[3]) + KEEP_MS)
 local messages, fields = waiting(key)
 local fence, listed = fence_of(ARGV[2]), {}
 for n, message in ipairs(messages) do

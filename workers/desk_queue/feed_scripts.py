@@ -137,6 +137,20 @@ return {'ok', tostring(gone), tostring(late)}
 """
 )
 
+# department; puts the conversations of expired leases back in line, and returns their number
+EXPIRE = (
+    "#!lua flags=allow-oom\n"
+    + HEAD
+    + """
+local refused = refusal()
+if refused then return refused end
+local late = redis.call('ZRANGEBYSCORE', P .. 'leased:' .. ARGV[1], '-inf', '(' .. now,
+  'LIMIT', 0, 100)
+for _, c in ipairs(late) do expire(ARGV[1], c) end
+return {'ok', tostring(#late)}
+"""
+)
+
 # department, time in ms, count; returns the conversations that were marked before that time
 LIST_CLOSINGS = (
     "#!lua flags=no-writes\n"
@@ -217,6 +231,7 @@ return {'ok', '1'}
 FEED_SCRIPTS = {
     "ADD": ADD,
     "CLOSE": CLOSE,
+    "EXPIRE": EXPIRE,
     "LIST_CLOSINGS": LIST_CLOSINGS,
     "CANCEL_CLOSING": CANCEL_CLOSING,
     "BEGIN": BEGIN,

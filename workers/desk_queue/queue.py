@@ -20,6 +20,8 @@ behind the prefix `santral:lines:`, where D is a department and C a conversation
     draft:ID:A the text that an agent begins to write, for a time
     sent:ID    hash of the answers to an item, for a time; name -> "digest of the text, outcome"
     at         hash "topic/partition" -> offset up to which the scripts applied it
+    claimed:L  history in which lease L began, until some time after its end
+    expired    hash lease -> the expired lease as JSON, until its outcome is in Kafka
     epoch, fence, verified (the history that the feed compared with Kafka), doubt (another history
     was live a short time ago, and only outcomes.v1 says which of two outcomes counts)
 """
@@ -45,10 +47,12 @@ from workers.desk_queue.script_runner import PREFIX, ScriptRunner, shown_message
 from workers.desk_queue.values import (
     ClaimedItem,
     Closing,
+    ExpiredLease,
     Lease,
     OffsetRange,
     PendingClosing,
     QueuedMessage,
+    decode_expired,
 )
 
 P = PREFIX
@@ -229,6 +233,22 @@ class DeskQueue:
             "CANCEL_CLOSING", department, closing.conversation, closing.lease, DOUBT_MS
         )
         return bool(answer[0] == b"1")
+
+    async def expire_leases(self, department: str) -> int:
+        """Put the conversations of expired leases back in line, and return their number.
+
+        Redis notes each of these leases until `forget_expired`. Raises Retry if it is not verified.
+        """
+        return number_of((await self._run("EXPIRE", department))[0])
+
+    async def list_expired(self) -> list[ExpiredLease]:
+        """Return some of the noted leases that expired."""
+        _, noted = await self._redis.hscan(P + "expired", count=100)
+        return [decode_expired(lease.decode(), value) for lease, value in noted.items()]
+
+    async def forget_expired(self, lease: str) -> None:
+        """Forget the note of an expired lease."""
+        await self._redis.hdel(P + "expired", lease)
 
     async def read_positions(self) -> dict[str, int]:
         """Return the next offset to apply, by `topic/partition`."""

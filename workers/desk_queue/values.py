@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from schemas.errors import Retry, SantralError
 
 
@@ -125,3 +127,38 @@ class PendingClosing:
     lease: str
     verb: str
     outcomes: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpiredLease:
+    """A lease that ended at `ended_ms` without an act, and the messages that it showed."""
+
+    lease: str
+    department: str
+    conversation: str
+    item: str
+    agent: str
+    ended_ms: int
+    messages: tuple[ShownMessage, ...]
+
+
+def decode_expired(lease: str, value: bytes) -> ExpiredLease:
+    """Return the expired lease that a script noted as a JSON array."""
+    department, conversation, item, agent, ended, *flat = msgspec.json.decode(value, type=list[str])
+    return ExpiredLease(
+        lease=lease,
+        department=department,
+        conversation=conversation,
+        item=item,
+        agent=agent,
+        ended_ms=int(float(ended)),
+        messages=tuple(
+            ShownMessage(
+                message=flat[n],
+                hops=int(flat[n + 1]),
+                partition=int(flat[n + 2]),
+                offset=int(flat[n + 3]),
+            )
+            for n in range(0, len(flat), 4)
+        ),
+    )
