@@ -17,7 +17,7 @@ from router.decision.department_choice import (
     choose_department,
     flag_follow_up,
     flag_goodbye,
-    is_goodbye,
+    says_goodbye,
 )
 from router.decision.incident_match import IncidentMatch, is_trouble, match_incident
 from router.decision.next_state import next_state
@@ -84,14 +84,14 @@ def _decide_unseen(
     action, department = choice.action, choice.department
     is_live = state is not None and state.status != "quiet"
     followed = state if is_live and action == "append" else None
-    is_closing = followed is not None and is_goodbye(choice, message, followed)
-    if is_closing:
+    is_goodbye = followed is not None and says_goodbye(choice, message, followed)
+    if is_goodbye:
         choice, assessment = flag_goodbye(choice), _thankful(assessment)
     elif followed is not None:
         choice = flag_follow_up(choice, message, followed)
     from_person = action != "automatic" and message.event is None and SPAM not in choice.flags
     match = None
-    if from_person and policy.incidents and not is_closing:
+    if from_person and policy.incidents and not is_goodbye:
         match = _match_open_incident(message.brand, analysis, assessment, policy)
     points = rules.scores.priority
     priority = _adjust(points, message, followed, match, policy, from_person=from_person)
@@ -128,7 +128,7 @@ def _decide_unseen(
         message, state, decision, priority.conversation, now, from_person=from_person
     )
     # A queue waits for people's messages, and for events of a conversation that people know.
-    waits = action != "automatic" and (message.event is None or is_live) and not is_closing
+    waits = action != "automatic" and (message.event is None or is_live) and not is_goodbye
     item = _work_item(message, decision, policy, now) if waits else None
     return RoutingResult(decision=decision, state=after, item=item)
 

@@ -8,7 +8,7 @@ import msgspec
 from router.decision import reasons
 from router.decision.next_state import sender_hash
 from router.decision.ranking import Ranking
-from router.text.closing import is_closing
+from router.text.goodbye import is_goodbye
 from schemas.decision import CLOSING, REOPENED, TRIAGE, Action, Reason
 from schemas.message import Message
 from schemas.state.conversation import ConversationState
@@ -85,7 +85,7 @@ def flag_follow_up(
     return msgspec.structs.replace(choice, flags=flags, reasons=why)
 
 
-def is_goodbye(choice: DepartmentChoice, message: Message, state: ConversationState) -> bool:
+def says_goodbye(choice: DepartmentChoice, message: Message, state: ConversationState) -> bool:
     """Say whether a follow-up only says goodbye in a conversation that people answered or resolved.
 
     A stranger's mail, a call, an edit and a message with a file always go to people.
@@ -98,7 +98,7 @@ def is_goodbye(choice: DepartmentChoice, message: Message, state: ConversationSt
         and not message.attachments
         and {SPAM, UNREADABLE}.isdisjoint(choice.flags)
         and not is_stranger(message, state)
-        and is_closing(message.text, message.sender.name)
+        and is_goodbye(message.text, message.sender.name)
     )
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from router.text.closing import MAX_CLOSING_CHARS, is_closing
+from router.text.goodbye import MAX_GOODBYE_CHARS, is_goodbye
 from tests.support.paths import ROOT
 
-DATA = ROOT / "tests" / "data" / "closings"
+DATA = ROOT / "tests" / "data" / "goodbyes"
 MIN_RECOGNISED = 0.95
 """The least share of the goodbyes of the development set, whose texts are invented."""
 
@@ -17,25 +17,25 @@ def _lines(path: Path) -> list[str]:
 
 
 def test_nearly_every_goodbye_is_recognised() -> None:
-    texts = _lines(DATA / "closings.txt")
-    missed = [text for text in texts if not is_closing(text)]
+    texts = _lines(DATA / "goodbyes.txt")
+    missed = [text for text in texts if not is_goodbye(text)]
     assert len(missed) <= len(texts) * (1 - MIN_RECOGNISED), missed
 
 
 def test_no_request_is_taken_for_a_goodbye() -> None:
-    assert [text for text in _lines(DATA / "follow_ups.txt") if is_closing(text)] == []
+    assert [text for text in _lines(DATA / "follow_ups.txt") if is_goodbye(text)] == []
 
 
 @pytest.mark.parametrize("text", ["", "…", "?", "👍 ?", "0", "x" * 300, "\n\n"])
 def test_a_text_without_thanks_is_no_goodbye(text: str) -> None:
-    assert not is_closing(text)
+    assert not is_goodbye(text)
 
 
 def test_a_long_text_goes_to_people() -> None:
-    assert is_closing("çok teşekkürler")
-    assert not is_closing("çok teşekkürler " * (MAX_CLOSING_CHARS // 16 + 1))
+    assert is_goodbye("çok teşekkürler")
+    assert not is_goodbye("çok teşekkürler " * (MAX_GOODBYE_CHARS // 16 + 1))
 
 
 def test_the_senders_name_is_a_signature() -> None:
-    assert not is_closing("Teşekkürler\nZerrin Örnek")
-    assert is_closing("Teşekkürler\nZerrin Örnek", "Zerrin Örnek")
+    assert not is_goodbye("Teşekkürler\nZerrin Örnek")
+    assert is_goodbye("Teşekkürler\nZerrin Örnek", "Zerrin Örnek")

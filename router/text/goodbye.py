@@ -1,7 +1,7 @@
 """Recognises a text that only says goodbye, such as "Teşekkürler, sorun çözüldü". Pure.
 
-Every word of such a text is in closing_words.toml. A word that is not there, such as "but" or a
-number, makes the text a message that people read. A closing that is not recognised costs a person a
+Every word of such a text is in goodbye_words.toml. A word that is not there, such as "but" or a
+number, makes the text a message that people read. A goodbye that is not recognised costs a person a
 look, while a swallowed request would cost a customer the answer.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from schemas.text.fold import fold
 
-MAX_CLOSING_CHARS = 240
+MAX_GOODBYE_CHARS = 240
 """A goodbye is short; a longer text always goes to people."""
 
 _MIN_FUZZY_LETTERS = 6
@@ -56,7 +56,7 @@ def _read_phrases(lists: dict[str, str], name: str) -> frozenset[tuple[str, ...]
     return frozenset(tuple(map(_plain, phrase.split())) for phrase in phrases)
 
 
-_LISTS = tomllib.loads((Path(__file__).parent / "closing_words.toml").read_text(encoding="utf-8"))
+_LISTS = tomllib.loads((Path(__file__).parent / "goodbye_words.toml").read_text(encoding="utf-8"))
 _THANKS, _FILLERS = _read_words(_LISTS, "thanks"), _read_words(_LISTS, "fillers")
 _PHRASES = {name: _read_phrases(_LISTS, name) for name in ("endings", "done", "well", "steps")}
 _TITLES = _read_words(_LISTS, "titles")
@@ -73,12 +73,12 @@ _MAX_REASON_WORDS = 5
 _FOR = _plain("for"), _plain("için")
 
 
-def is_closing(text: str, sender_name: str = "") -> bool:
+def is_goodbye(text: str, sender_name: str = "") -> bool:
     """Say whether a text only thanks, says that all is well, and says goodbye.
 
     The words of `sender_name` may be in the text, as a signature.
     """
-    if not text or len(text) > MAX_CLOSING_CHARS or _QUESTION.search(text):
+    if not text or len(text) > MAX_GOODBYE_CHARS or _QUESTION.search(text):
         return False
     if _ASKING.search(" ".join(fold(text).split())):
         return False
