@@ -15,6 +15,9 @@ from schemas.state.conversation import ConversationState
 ESCALATION_POINTS = 25
 """People escalate an item to have it answered before ordinary ones."""
 
+ESCALATED = "escalated"
+"""The flag of an item that people escalated, which its conversation keeps."""
+
 _MAX_PRIORITY = 100
 _MAX_REASON_CHARS = 300
 """A server's words in a reason are cut to this length: a sentence, and never a page."""
@@ -92,7 +95,7 @@ def _move(
     priority = before.priority
     if outcome.kind == "escalated":
         priority = min(_MAX_PRIORITY, priority + ESCALATION_POINTS)
-        flags = (*flags, "escalated")
+        flags = (*flags, ESCALATED)
     decision = msgspec.structs.replace(
         before,
         department=target,
@@ -105,6 +108,8 @@ def _move(
     )
     after = states.moved(state, outcome.id, target, priority, hops, outcome.at)
     after = states.with_closed(after, closed_messages(outcome))
+    if outcome.kind == "escalated" and ESCALATED not in after.flags:
+        after = msgspec.structs.replace(after, flags=(*after.flags, ESCALATED))
     return RoutingResult(
         decision=decision,
         state=states.with_keys(after, [states.moved_key(before.message, before.hops)]),

@@ -90,6 +90,9 @@ def _decide_unseen(
     elif followed is not None:
         choice = flag_follow_up(choice, message, followed)
     from_person = action != "automatic" and message.event is None and SPAM not in choice.flags
+    # The work on an open conversation keeps the severity and the flags of its messages.
+    keeps = from_person and not is_goodbye and followed is not None and followed.status == "open"
+    earlier = followed if keeps else None
     match = None
     if from_person and policy.incidents and not is_goodbye:
         match = _match_open_incident(message.brand, analysis, assessment, policy)
@@ -108,14 +111,16 @@ def _decide_unseen(
         topics=rules.topics,
         language=_language(analysis, state),
         sentiment=assessment.sentiment,
-        severity=rules.scores.severity,
+        severity=max(rules.scores.severity, earlier.severity if earlier is not None else 0),
         priority=priority.message,
         confidence=_confidence(action, ranking),
         reasons=reasons.mask_evidence(stated, analysis.text, entities),
         runner_up=runner_up(ranking, department, policy.threshold, by_model=has_model),
         guesses=first_guesses(ranking) if action == "triage" else (),
         entities=entities,
-        flags=choice.flags,
+        flags=choice.flags
+        if earlier is None
+        else tuple(dict.fromkeys((*choice.flags, *earlier.flags))),
         action=action,
         hops=state.hops if state is not None else 0,
         pack=policy.pack.version,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from schemas.decision import CLOSING, Decision
+from schemas.decision import CLOSING, REOPENED, Decision
 from schemas.message import Message
 from schemas.state.conversation import (
     ConversationState,
@@ -13,6 +13,10 @@ from schemas.state.conversation import (
     with_open,
     with_participant,
 )
+
+_FLAGS_OF_A_MESSAGE = (REOPENED, "new_participant", "spam", "unreadable", "imported")
+_MAX_FLAGS = 20
+"""More flags than the rules of a company give one conversation."""
 
 
 def next_state(
@@ -39,6 +43,8 @@ def next_state(
             priority=priority,
             unanswered_since=message.received_at if from_person and opens else None,
             open=with_open((), message.id, message.received_at) if opens else (),
+            severity=decision.severity if opens else 0,
+            flags=_lasting_flags(message, decision) if opens else (),
             messages=1 + (state.messages if state is not None else 0),
             seen=remember(state.seen if state is not None else b"", message.id),
             participants=(sender,) if sender and opens else (),
@@ -55,6 +61,8 @@ def next_state(
         if from_person and opens
         else state.unanswered_since,
         open=with_open(state.open, message.id, message.received_at) if opens else state.open,
+        severity=decision.severity if opens else state.severity,
+        flags=_lasting_flags(message, decision) if opens else state.flags,
         seen=remember(state.seen, message.id),
         updated_at=max(now, state.updated_at),
         # A stranger joins the participants only after people have answered.
@@ -62,6 +70,12 @@ def next_state(
         if is_automatic or "new_participant" in decision.flags
         else with_participant(state.participants, sender),
     )
+
+
+def _lasting_flags(message: Message, decision: Decision) -> tuple[str, ...]:
+    """Return the flags that the conversation keeps: those that do not describe this message."""
+    own = (*_FLAGS_OF_A_MESSAGE, *message.flags)
+    return tuple([flag for flag in decision.flags if flag not in own])[:_MAX_FLAGS]
 
 
 def sender_hash(message: Message) -> str:

@@ -51,7 +51,8 @@ class ConversationState(Record, frozen=True, kw_only=True):
     the senders, so that the router notices a stranger. A `quiet` conversation has only machines'
     mail, and the first person's message opens it. `priority` leaves out the waiting time. `open`
     has the messages that nobody has answered or resolved, the oldest first, and `unanswered_since`
-    is the arrival of the first one. States of earlier versions have only the latter.
+    is the arrival of the first one. States of earlier versions have only the latter. `severity` is
+    the worst of the open messages, and `flags` are those that rules and people gave them.
     """
 
     conversation: Id
@@ -66,6 +67,8 @@ class ConversationState(Record, frozen=True, kw_only=True):
     participants: tuple[str, ...] = ()
     unanswered_since: Time | None = None
     open: tuple[OpenMessage, ...] = ()
+    severity: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0
+    flags: tuple[str, ...] = ()
     opened_at: Time
     updated_at: Time
 
@@ -203,6 +206,8 @@ def closed(
         left,
         status=state.status if left.open else "resolved",
         hops=state.hops if left.open else 0,
+        severity=state.severity if left.open else 0,
+        flags=state.flags if left.open else (),
         seen=remember(state.seen, outcome_id),
         updated_at=max(when, state.updated_at),
     )

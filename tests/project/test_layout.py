@@ -18,6 +18,7 @@ SEVERAL_FILES = {
     "ingest/parsing/test_linear_cost.py": "every parser of strangers' text",
     "ingest/webhooks/test_mail.py": "the four webhooks of mail",
     "router/decision/test_counterfactual.py": "the reasons of a decision, and the decision",
+    "router/decision/test_follow_up.py": "the choice, the decision and the next state",
     "router/decision/test_goodbye.py": "the choice, the decision and the next state",
     "router/decision/test_variants.py": "rules, entities and language on variants of a text",
     "runtime/archive/test_archive.py": "the contract of both archives",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from schemas.base import derived_id
-from schemas.decision import WorkItem
+from schemas.decision import Decision, WorkItem
 from schemas.http_api.bodies import Item, ItemAnswering, ReplyIn
 from schemas.message import Message
 from schemas.outcome import Outcome, OutcomeKind, Reply
@@ -94,10 +94,20 @@ def build_item(
         conversation=work_items[0].message.conversation,
         department=department,
         messages=tuple(work.message for work in work_items),
-        decision=work_items[-1].decision,
+        decision=_item_decision([work.decision for work in work_items]),
         due=work_items[0].due,
         lease_until=time_from_ms(lease.until_ms),
         answering=answering,
+    )
+
+
+def _item_decision(decisions: Sequence[Decision]) -> Decision:
+    """Return the newest decision with the worst severity, the highest priority and every flag."""
+    return msgspec.structs.replace(
+        decisions[-1],
+        severity=max(decision.severity for decision in decisions),
+        priority=max(decision.priority for decision in decisions),
+        flags=tuple(dict.fromkeys(flag for decision in decisions for flag in decision.flags)),
     )
 
 

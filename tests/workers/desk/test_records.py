@@ -10,7 +10,7 @@ from schemas.http_api.bodies import ReplyIn
 from schemas.outcome import OutcomeKind
 from schemas.topics import RECORD_LIMIT
 from tests.support.messages import NOW, message, policy
-from workers.desk.records import build_outcome, build_reply
+from workers.desk.records import build_item, build_outcome, build_reply
 from workers.desk.reply_identity import identify_reply
 from workers.desk_queue.values import Lease
 
@@ -70,6 +70,17 @@ def test_a_reply_whose_item_is_too_large_for_a_record_leaves_without_it(work: Wo
     reply = build_reply(large, body, _lease(work, "Ada"), "r", NOW)
     assert reply.work is None
     assert len(envelope.encode(reply)) <= RECORD_LIMIT
+
+
+def test_an_item_has_the_worst_severity_and_every_flag_of_its_messages(work: WorkItem) -> None:
+    decisions = [
+        msgspec.structs.replace(work.decision, severity=severity, priority=priority, flags=flags)
+        for severity, priority, flags in ((2, 60, ("escalated",)), (0, 30, ("reopened",)))
+    ]
+    works = [msgspec.structs.replace(work, decision=decision) for decision in decisions]
+    shown = build_item("billing", _lease(work, "Ada"), works, None).decision
+    assert (shown.severity, shown.priority) == (2, 60)
+    assert shown.flags == ("escalated", "reopened")
 
 
 def _lease(work: WorkItem, agent: str) -> Lease:

@@ -1,0 +1,67 @@
+"""The work on an open conversation keeps its worst severity and its flags."""
+
+import msgspec
+
+from router.decision.apply_outcome import apply_outcome
+from router.decision.decide import RoutingResult
+from schemas.outcome import Outcome
+from schemas.state.conversation import ConversationState
+from tests.support.messages import NOW, message, policy
+from tests.support.router.decisions import decide_default
+
+THREAT = "Tüketici hakem heyetine ve mahkemeye başvuracağım, avukatım sizi arayacak"
+
+
+def _outcome(kind: str, result: RoutingResult, **changes: object) -> Outcome:
+    outcome = Outcome(
+        id=kind,
+        kind=kind,
+        brand="default",
+        conversation=result.decision.conversation,
+        item=result.decision.message,
+        department=result.decision.department,
+        messages=(result.decision.message,),
+        at=NOW,
+        agent="ada",
+    )
+    return msgspec.structs.replace(outcome, **changes)
+
+
+def test_a_follow_up_has_the_worst_severity_of_the_open_messages() -> None:
+    first = decide_default(message(THREAT))
+    assert first.decision.severity == 2
+    second = decide_default(message("Kimse cevap vermeyecek mi???", native="2"), first.state)
+    assert second.decision.severity == 2
+    assert second.item is not None
+    assert second.item.decision.severity == 2
+    third = decide_default(message("Alo", native="3"), second.state)
+    assert third.decision.severity == 2
+
+
+def test_a_resolved_conversation_begins_without_the_old_severity() -> None:
+    first = decide_default(message(THREAT))
+    resolved = apply_outcome(_outcome("resolved", first), first.state, policy().departments, NOW)
+    assert isinstance(resolved, ConversationState)
+    again = decide_default(message("Kargom nerede?", native="2"), resolved)
+    assert again.decision.severity == 0
+
+
+def test_a_follow_up_of_an_escalated_item_is_escalated() -> None:
+    first = decide_default(message("Faturam yanlış"))
+    escalated = _outcome("escalated", first, moved=first.item, to=first.decision.department)
+    moved = apply_outcome(escalated, first.state, policy().departments, NOW)
+    assert isinstance(moved, RoutingResult)
+    second = decide_default(message("Bekliyorum", native="2"), moved.state)
+    assert "escalated" in second.decision.flags
+    again = decide_default(message("Alo", native="3"), second.state)
+    assert "escalated" in again.decision.flags
+
+
+def test_a_flag_that_describes_one_message_stays_with_it() -> None:
+    first = decide_default(message("Faturam yanlış"))
+    resolved = apply_outcome(_outcome("resolved", first), first.state, policy().departments, NOW)
+    assert isinstance(resolved, ConversationState)
+    again = decide_default(message("Yine yanlış", native="2"), resolved)
+    assert "reopened" in again.decision.flags
+    third = decide_default(message("Alo", native="3"), again.state)
+    assert "reopened" not in third.decision.flags
