@@ -1,6 +1,7 @@
 """A backtest compares two policies on the same traffic, each with its own conversations."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from router.backtest.replay import RecordedFacts, replay
 from router.backtest.report import BacktestReport
 from router.text.pack_compiler import compile_pack
 from schemas.message import Message
+from schemas.outcome import Outcome
 from schemas.state.conversation import ConversationState
 from tests.support.messages import NOW, policy
 from tests.support.router.backtest import TEXTS, apply_event, candidate_policy, sent_after, traffic
@@ -95,3 +97,39 @@ def test_an_example_masks_personal_numbers() -> None:
     report = replay(traffic(), policy(), replace(policy(), pack=compile_pack("urgent", urgent)))
     assert report.examples
     assert b"TR330006100519786457841326" not in msgspec.json.encode(report)
+
+
+def test_a_goodbye_adds_no_load_and_an_uncovered_message_keeps_its_conversation_open() -> None:
+    first = sent_after("1", TEXTS["1"], 1)
+    second = sent_after("2", TEXTS["1"], 2, root="1")
+    covered = _resolved("o1", first, 3)
+    states: dict[str, ConversationState] = {}
+    for event in (first, second, covered):
+        apply_event(event, states, NOW)
+    (state,) = states.values()
+    assert state.status == "open", "the second message still waits"
+    rest = _resolved("o2", second, 4)
+    goodbye = sent_after("3", "Çok teşekkürler, sorun çözüldü", 5, root="1")
+    apply_event(rest, states, NOW)
+    result = apply_event(goodbye, states, NOW)
+    assert result is not None
+    assert "closing" in result.decision.flags
+    assert [state.status for state in states.values()] == ["resolved"]
+    report = replay([first, second, covered, rest, goodbye], policy(), candidate_policy())
+    assert report.messages == 3
+    assert sum(load.before for load in report.load) == 1
+
+
+def _resolved(identifier: str, message: Message, hours: int) -> Outcome:
+    return Outcome(
+        id=identifier,
+        kind="resolved",
+        brand="default",
+        conversation=message.conversation,
+        item=message.id,
+        department="billing",
+        messages=(message.id,),
+        at=NOW + timedelta(hours=hours),
+        agent="ali",
+        by="person",
+    )
