@@ -5,6 +5,7 @@ number, makes the text a message that people read. A goodbye that is not recogni
 look, while a swallowed request would cost a customer the answer.
 """
 
+import functools
 import re
 import tomllib
 from pathlib import Path
@@ -14,6 +15,8 @@ from schemas.text.fold import fold
 MAX_GOODBYE_CHARS = 240
 """A goodbye is short; a longer text always goes to people."""
 
+_MAX_REMEMBERED_WORDS = 10_000
+"""Most words occur often, and the search for a typing mistake takes most of the time."""
 _MIN_FUZZY_LETTERS = 6
 """A shorter word of thanks is too similar to other words to have a typing mistake."""
 _TWO_MISTAKES_LETTERS = 8
@@ -182,6 +185,7 @@ def _is_blocking(word: str) -> bool:
     return word in _BLOCKING or _NEGATIVE.search(word) is not None
 
 
+@functools.lru_cache(_MAX_REMEMBERED_WORDS)
 def _is_thanks(word: str) -> bool:
     return word in _THANKS or (
         len(word) >= _MIN_FUZZY_LETTERS
