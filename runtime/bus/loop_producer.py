@@ -127,7 +127,7 @@ class LoopProducer:
             self._connected.exception()  # its caller may be gone; asyncio would then warn
 
     def _note_ended(self) -> None:
-        if not self._ended.done():  # whoever waits for it may be cancelled
+        if not self._ended.done():  # a caller that was cancelled has cancelled this future, too
             self._ended.set_result(None)
 
     def _run(self) -> None:

@@ -239,7 +239,7 @@ class DeskQueue:
 
         Redis notes each of these leases until `forget_expired`. Raises Retry if it is not verified.
         """
-        return number_of((await self._run("EXPIRE", department))[0])
+        return number_of((await self._scripts.run("EXPIRE", department))[0])
 
     async def list_expired(self) -> list[ExpiredLease]:
         """Return some of the noted leases that expired."""
