@@ -14,9 +14,11 @@ from router.decision.analysis import TextAnalysis, analyse
 from router.decision.department_choice import (
     SPAM,
     DepartmentChoice,
+    choose_again,
     choose_department,
     flag_follow_up,
     flag_goodbye,
+    is_left_in_triage,
     says_goodbye,
 )
 from router.decision.incident_match import IncidentMatch, is_trouble, match_incident
@@ -28,7 +30,7 @@ from router.decision.rule_summary import RuleSummary
 from router.models.model import Prediction
 from router.text.entities import find_entities
 from router.text.terms import find_terms
-from schemas.decision import TRIAGE, Action, Decision, Reason, WorkItem
+from schemas.decision import TRIAGE, Decision, Reason, WorkItem
 from schemas.message import Message
 from schemas.routing.departments import due_times
 from schemas.state import conversation as states
@@ -81,14 +83,18 @@ def _decide_unseen(
     assessment = _assess(analysis, policy)
     rules, ranking = assessment.rules, assessment.ranking
     choice = choose_department(message, state, ranking, rules.flags, policy.threshold)
-    action, department = choice.action, choice.department
     is_live = state is not None and state.status != "quiet"
-    followed = state if is_live and action == "append" else None
+    followed = state if is_live and choice.action == "append" else None
     is_goodbye = followed is not None and says_goodbye(choice, message, followed)
     if is_goodbye:
         choice, assessment = flag_goodbye(choice), _thankful(assessment)
     elif followed is not None:
+        if is_left_in_triage(choice, message, followed):
+            ranking = _assess(_analyse_together(message, followed, policy), policy).ranking
+            choice = choose_again(choice, ranking, policy.threshold)
         choice = flag_follow_up(choice, message, followed)
+    action, department = choice.action, choice.department
+    in_triage = action == "triage" or reasons.UNSURE in choice.reasons
     from_person = action != "automatic" and message.event is None and SPAM not in choice.flags
     # The work on an open conversation keeps the severity and the flags of its messages.
     keeps = from_person and not is_goodbye and followed is not None and followed.status == "open"
@@ -113,10 +119,10 @@ def _decide_unseen(
         sentiment=assessment.sentiment,
         severity=max(rules.scores.severity, earlier.severity if earlier is not None else 0),
         priority=priority.message,
-        confidence=_confidence(action, ranking),
+        confidence=_confidence(ranking) if in_triage or action == "queue" else 1.0,
         reasons=reasons.mask_evidence(stated, analysis.text, entities),
         runner_up=runner_up(ranking, department, policy.threshold, by_model=has_model),
-        guesses=first_guesses(ranking) if action == "triage" else (),
+        guesses=first_guesses(ranking) if in_triage else (),
         entities=entities,
         flags=choice.flags
         if earlier is None
@@ -142,6 +148,13 @@ def _work_item(message: Message, decision: Decision, policy: Policy, now: dateti
     """Return the record of a queue, with the times that the department promises."""
     due = due_times(policy.departments[decision.department], message.received_at, now)
     return WorkItem(message=message, decision=decision, due=due)
+
+
+def _analyse_together(message: Message, state: ConversationState, policy: Policy) -> TextAnalysis:
+    """Return the analysis of a message with the earlier words of its conversation before it."""
+    words = f"{state.words}\n{message.decided_text}"
+    (analysis,) = analyse((msgspec.structs.replace(message, subject="", text=words),), policy)
+    return analysis
 
 
 def _assess(analysis: TextAnalysis, policy: Policy) -> _Assessment:
@@ -235,9 +248,7 @@ def _language(analysis: TextAnalysis, state: ConversationState | None) -> str:
     return analysis.language
 
 
-def _confidence(action: Action, ranking: Ranking) -> float:
-    if action in ("append", "automatic"):
-        return 1.0
+def _confidence(ranking: Ranking) -> float:
     return ranking[0][1] if ranking else 0.0
 
 

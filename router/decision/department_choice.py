@@ -68,6 +68,26 @@ def choose_department(
     return DepartmentChoice("queue", best, flags)
 
 
+def is_left_in_triage(choice: DepartmentChoice, message: Message, state: ConversationState) -> bool:
+    """Say whether a follow-up may leave triage, where only our own doubt put its conversation."""
+    return (
+        state.status == "open"
+        and state.department == TRIAGE
+        and not state.hops
+        and bool(state.words)
+        and message.event is None
+        and {SPAM, UNREADABLE}.isdisjoint(choice.flags)
+        and not is_stranger(message, state)
+    )
+
+
+def choose_again(choice: DepartmentChoice, ranking: Ranking, threshold: float) -> DepartmentChoice:
+    """Return the choice for a follow-up in triage by the words of all open messages together."""
+    if not ranking or ranking[0][1] < threshold:
+        return msgspec.structs.replace(choice, reasons=(*choice.reasons, reasons.UNSURE))
+    return DepartmentChoice("queue", ranking[0][0], choice.flags, (reasons.TOGETHER,))
+
+
 def flag_follow_up(
     choice: DepartmentChoice, message: Message, state: ConversationState
 ) -> DepartmentChoice:

@@ -163,6 +163,11 @@ UNSURE = _state(
     "hiçbir bölüm için yeterince emin değiliz",
     "the confidence is too low for every department",
 )
+TOGETHER = _state(
+    "together",
+    "ön değerlendirmede bekleyen iletilerle birlikte değerlendirildi",
+    "decided together with the earlier messages in triage",
+)
 UNREADABLE = _state(
     "unreadable",
     "e-posta okunamadı, lütfen ham kaydına bakıp elle yönlendirin",

@@ -23,6 +23,9 @@ OPEN_LIMIT = 200
 """Most uncovered messages that a state names, at 80 bytes each. People work from the oldest on, so
 the oldest ones beyond the limit are left out."""
 
+MAX_WORDS_CHARS = 1000
+"""The newest words of the open messages in triage, with which a follow-up is decided again."""
+
 _DIGEST_BYTES = 8
 _PARTICIPANT_LIMIT = 32  # a group of more people is a list
 
@@ -52,7 +55,8 @@ class ConversationState(Record, frozen=True, kw_only=True):
     mail, and the first person's message opens it. `priority` leaves out the waiting time. `open`
     has the messages that nobody has answered or resolved, the oldest first, and `unanswered_since`
     is the arrival of the first one. States of earlier versions have only the latter. `severity` is
-    the worst of the open messages, and `flags` are those that rules and people gave them.
+    the worst of the open messages, and `flags` are those that rules and people gave them. While
+    they are in triage, `words` has their text without personal numbers, at most MAX_WORDS_CHARS.
     """
 
     conversation: Id
@@ -69,6 +73,7 @@ class ConversationState(Record, frozen=True, kw_only=True):
     open: tuple[OpenMessage, ...] = ()
     severity: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0
     flags: tuple[str, ...] = ()
+    words: str = ""
     opened_at: Time
     updated_at: Time
 
@@ -176,6 +181,7 @@ def moved(
         state,
         department=department,
         status="open",
+        words="",
         priority=priority,
         hops=max(hops, state.hops),
         seen=remember(state.seen, outcome_id),
@@ -208,6 +214,7 @@ def closed(
         hops=state.hops if left.open else 0,
         severity=state.severity if left.open else 0,
         flags=state.flags if left.open else (),
+        words=state.words if left.open else "",
         seen=remember(state.seen, outcome_id),
         updated_at=max(when, state.updated_at),
     )
