@@ -7,7 +7,7 @@ import msgspec
 
 from router.decision import reasons
 from router.decision.decide import RoutingResult
-from schemas.decision import RETURNED, TRIAGE, Reason, WorkItem
+from schemas.decision import REOPENED, RETURNED, TRIAGE, Reason, WorkItem
 from schemas.outcome import MOVES, Outcome, closed_messages, is_persons_answer
 from schemas.state import conversation as states
 from schemas.state.conversation import ConversationState
@@ -141,7 +141,7 @@ def _return(
         target = TRIAGE
         flags, stated = (*flags, "hop_limit"), (*stated, reasons.HOPS)
     if state.status == "resolved":
-        flags = (*flags, "reopened")
+        flags = (*flags, REOPENED)
     decision = msgspec.structs.replace(
         before,
         department=target,
@@ -155,9 +155,10 @@ def _return(
     # A resolve of the earlier hop that comes later does not count: the item is open.
     after = states.with_closed(after, [(before.message, before.hops)])
     moved = states.moved_key(before.message, before.hops)
+    after = states.with_keys(after, [reply, moved])
     return RoutingResult(
         decision=decision,
-        state=states.unanswered(states.with_keys(after, [reply, moved]), item.message.received_at),
+        state=states.unanswered(after, item.message.id, item.message.received_at),
         item=WorkItem(message=item.message, decision=decision, due=item.due),
     )
 

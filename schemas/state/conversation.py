@@ -239,11 +239,16 @@ def reopened(state: ConversationState, outcome_id: str, when: datetime) -> Conve
     )
 
 
-def unanswered(state: ConversationState, received_at: datetime) -> ConversationState:
-    """Return the state in which a message that arrived then waits for an answer again."""
+def unanswered(
+    state: ConversationState, identifier: str, received_at: datetime
+) -> ConversationState:
+    """Return the state in which a message waits for an answer again."""
+    digest = id_digest(identifier).hex()
+    others = tuple(message for message in state.open if message.id != digest)
+    waiting = sorted(with_open(others, identifier, received_at), key=lambda m: m.received_at)
     since = state.unanswered_since
     first = received_at if since is None else min(since, received_at)
-    return msgspec.structs.replace(state, unanswered_since=first)
+    return msgspec.structs.replace(state, open=tuple(waiting), unanswered_since=first)
 
 
 def expired(state: ConversationState, now: datetime, after: timedelta) -> bool:

@@ -83,6 +83,19 @@ def test_a_resolved_item_is_back_in_its_department_with_the_reason(
     assert (state.status, state.unanswered_since) == ("open", work.message.received_at)
 
 
+def test_an_answer_to_another_message_does_not_cover_the_one_that_came_back(
+    work: WorkItem, resolved: ConversationState
+) -> None:
+    returned = _apply(_undeliverable(work), resolved)
+    assert isinstance(returned, RoutingResult)
+    assert returned.item is not None
+    other = _outcome("replied", work, "other", messages=("another message",))
+    answered = _state(_apply(other, _state(returned)))
+    assert answered.unanswered_since == work.message.received_at
+    closed = _state(_apply(_outcome("resolved", returned.item), answered))
+    assert (closed.status, closed.unanswered_since) == ("resolved", None)
+
+
 def test_a_second_bounce_of_the_same_reply_changes_nothing(
     work: WorkItem, resolved: ConversationState
 ) -> None:
