@@ -117,15 +117,13 @@ local function repeated(lease, verb)
   if closed == verb then return {'closed', outcome} end
 end
 local function leased(item, lease)
-  local place = redis.call('GET', P .. 'lease:' .. lease)
+  local fits = string.match(lease, '%.(%x+)$') == short(item)
+  local place = fits and redis.call('GET', P .. 'lease:' .. lease)
     or redis.call('GET', P .. 'item:' .. item)
-  if not place then
-    return nil, {string.match(lease, '%.(%x+)$') == short(item) and 'lost' or 'unknown'}
-  end
+  if not place then return nil, {fits and 'lost' or 'unknown'} end
   local d, c = string.match(place, '^(%S+) (%S+)$')
   local key = d .. ':' .. c
-  local held = redis.call('HMGET', P .. 'c:' .. key, 'l', 'i')
-  if held[1] ~= lease or held[2] ~= item then return nil, {'lost'} end
+  if redis.call('HGET', P .. 'c:' .. key, 'l') ~= lease then return nil, {'lost'} end
   local verb = redis.call('HGET', P .. 'x:' .. key, 'verb')
   if verb then return d, c, verb end
   local ends = redis.call('ZSCORE', P .. 'leased:' .. d, c)

@@ -157,8 +157,10 @@ async def test_a_lease_opens_no_other_item(desk_queue: DeskQueue) -> None:
     await _add(desk_queue, "m1", "c1")
     await _add(desk_queue, "m2", "c2")
     first, _ = (await desk_queue.claim("d", "a", 10_000, 2))[0]
-    with pytest.raises((LeaseLost, ItemUnknown)):
+    with pytest.raises(LeaseLost):
         await desk_queue.extend_lease("m2", first.lease, 10_000)
+    with pytest.raises(ItemUnknown):
+        await desk_queue.extend_lease("m3", first.lease, 10_000)
 
 
 async def test_a_finished_item_differs_from_an_unknown_one(desk_queue: DeskQueue) -> None:
