@@ -19,7 +19,7 @@ from router.transaction import Transactions
 from runtime import metrics, trace
 from runtime.archive.protocol import Archive
 from runtime.clock import Clock
-from runtime.health.faults import guard
+from runtime.health.faults import report_fault
 from runtime.health.progress import Partition
 from runtime.log import get
 from runtime.unknown_words import is_known
@@ -119,11 +119,11 @@ class Decider:
     def write_states(self, batch: Batch) -> None:
         """Produce the last value of each changed state."""
         for key, state in batch.states.items():
-            value = b""
-            with guard(log, STEP, passes=(), conversation=state.conversation):
+            try:
                 value = envelope.encode(state)
-            if not value:
+            except Exception as error:  # noqa: BLE001 - report_fault logs it
                 # The conversation continues from its state before the batch.
+                report_fault(log, STEP, error, conversation=state.conversation)
                 continue
             batch.encoded_states[key] = value
             self._transactions.produce(
@@ -151,7 +151,7 @@ class Decider:
             self._refuse(record, content, error or Rejected("record.misplaced"), batch)
             self.poison[partition] += 1
             return
-        self.poison[partition] = 0
+        self.poison.pop(partition, None)
         if isinstance(content, Message):
             is_known(topics.MESSAGES, content)
         else:

@@ -150,11 +150,12 @@ class RouterLoop:
         batch = Batch(self._context.clock.now())
         consumer = self.membership.consumer
         try:
-            self._transactions.begin(consumer, _next_offsets(records))
+            offsets = _next_offsets(records)
+            self._transactions.begin(consumer, offsets)
             done = self._decider.decide(records, batch, began_s)
             undecided = _first_offsets(records[done:])
-            offsets = _next_offsets(records[:done]) | undecided
             if undecided:
+                offsets = _next_offsets(records[:done]) | undecided
                 self._transactions.send_offsets(consumer, offsets)
             self._decider.write_states(batch)
             self._transactions.commit()

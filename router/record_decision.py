@@ -17,7 +17,7 @@ from router.decision.fault_decision import FLAG, triage_message, triage_move
 from router.decision.policy import Policy
 from runtime import log as logs
 from runtime import metrics
-from runtime.health.faults import guard
+from runtime.health.faults import is_outage, report_fault
 from runtime.health.progress import Partition
 from schemas import envelope
 from schemas.decision import EncodedWorkItem
@@ -61,7 +61,10 @@ class FaultRuns:
 
     def note(self, partition: Partition, *, faulted: bool) -> None:
         """Count a record of a partition; log the alarm once for each run of faults."""
-        self._runs[partition] = self._runs[partition] + 1 if faulted else 0
+        if not faulted:
+            self._runs.pop(partition, None)
+            return
+        self._runs[partition] += 1
         if self._runs[partition] == self._limit:
             log.error("router.faults", topic=partition[0], partition=partition[1], bad=self._limit)
 
@@ -79,17 +82,19 @@ def decide_record(
     `load_state` returns the conversation's state. Its Unavailable passes through. `encoded` is the
     record as Kafka has it, whose bytes the work item takes over.
     """
-    state: ConversationState | None = None
-    with guard(log, STEP, id=record.id) as loading:
+    try:
         state = load_state()
-    if not loading.failed:
-        with guard(log, STEP, passes=(), id=record.id):
-            transition = _transition(record, state, policy, now, analysis)
-            return _encode(transition, state, record, encoded)
-    with guard(log, STEP, passes=(), id=record.id):
-        result = _encode(_triage(record, state, policy, now), state)
-        return msgspec.structs.replace(result, faulted=True)
-    raise Rejected(FLAG)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        report_fault(log, STEP, error, id=record.id)
+        return _decide_by_triage(record, None, policy, now)
+    try:
+        transition = _transition(record, state, policy, now, analysis)
+        return _encode(transition, state, record, encoded)
+    except Exception as error:  # noqa: BLE001 - report_fault logs it
+        report_fault(log, STEP, error, id=record.id)
+        return _decide_by_triage(record, state, policy, now)
 
 
 def analyse_batch(batch: Sequence[Message], policy: Policy) -> list[TextAnalysis | None]:
@@ -125,13 +130,19 @@ def _transition(
     return transition
 
 
-def _triage(
+def _decide_by_triage(
     record: Message | Outcome, state: ConversationState | None, policy: Policy, now: datetime
-) -> RoutingResult | None:
-    """Return the result of a record whose proper decision met a fault."""
-    if isinstance(record, Message):
-        return triage_message(record, state, policy, now)
-    return triage_move(record, state, now)
+) -> RecordResult:
+    """Return the result of a record whose proper decision met a fault, or raise Rejected."""
+    try:
+        if isinstance(record, Message):
+            transition: Transition = triage_message(record, state, policy, now)
+        else:
+            transition = triage_move(record, state, now)
+        return msgspec.structs.replace(_encode(transition, state), faulted=True)
+    except Exception as error:
+        report_fault(log, STEP, error, id=record.id)
+        raise Rejected(FLAG) from error
 
 
 def _encode(

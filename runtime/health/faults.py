@@ -70,6 +70,15 @@ class guard:  # noqa: N801 - it reads as a word of the language: with guard(…)
         if passes:
             return False
         self.failed = True
-        self._log.error("bug.caught", step=self._step, exc_info=error, **self._fields)
-        metrics.count("santral_bugs_caught_total", step=self._step)
+        report_fault(self._log, self._step, error, **self._fields)
         return True
+
+
+def report_fault(log: FilteringBoundLogger, step: str, error: Exception, **fields: object) -> None:
+    """Log a caught fault with its traceback, and count it.
+
+    Code that runs for each message calls it in its own `except` clause, which costs nothing until
+    there is a fault; a guard costs half a microsecond.
+    """
+    log.error("bug.caught", step=step, exc_info=error, **fields)
+    metrics.count("santral_bugs_caught_total", step=step)
