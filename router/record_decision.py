@@ -20,6 +20,7 @@ from runtime import metrics
 from runtime.health.faults import is_outage, report_fault
 from runtime.health.progress import Partition
 from schemas import envelope
+from schemas.base import Record
 from schemas.decision import EncodedWorkItem
 from schemas.errors import Rejected
 from schemas.message import Message
@@ -35,7 +36,7 @@ Transition = RoutingResult | ConversationState | None
 """The effect of a record: a decision with its next state, only a next state, or nothing."""
 
 
-class RecordResult(msgspec.Struct, frozen=True):
+class RecordResult(Record, frozen=True):
     """The effect of a record, with the encoded decision and work item.
 
     `before` is the conversation's state until then. `faulted` says that a fault of ours prevented

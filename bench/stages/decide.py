@@ -14,7 +14,8 @@ from router.decision.decide import decide_message
 from router.decision.policy import Policy
 from router.models.model import Model
 from router.text.pack_compiler import compile_pack
-from router.text.rules import Pack, Rule
+from router.text.rule import Rule
+from router.text.rules import Pack
 from router.training.dataset import read_labelled
 from router.training.train import TrainingOptions, train_model
 from schemas.message import Message

@@ -6,12 +6,11 @@ conversation.
 
 from collections.abc import Sequence
 
-import msgspec
-
 from router.decision.policy import Policy
 from router.models.language import detect_languages
 from router.models.model import Prediction
-from router.text.rules import Hit
+from router.text.rule import Hit
+from schemas.base import Record
 from schemas.message import Message
 from schemas.text.fold import fold
 
@@ -19,7 +18,7 @@ MAX_CLASSIFIED_CHARS = 20_000
 """Only the beginning of a text is classified; the main concern is never further down."""
 
 
-class TextAnalysis(msgspec.Struct, frozen=True, gc=False):
+class TextAnalysis(Record, frozen=True):
     """The classified text, folded and in words, its language, the matches of the rules, and the
     models' predictions by their tasks."""
 

@@ -30,6 +30,7 @@ from router.decision.rule_summary import RuleSummary
 from router.models.model import Prediction
 from router.text.entities import find_entities
 from router.text.terms import find_terms
+from schemas.base import Record
 from schemas.decision import TRIAGE, Decision, Reason, WorkItem
 from schemas.message import Message
 from schemas.routing.departments import due_times
@@ -37,7 +38,7 @@ from schemas.state import conversation as states
 from schemas.state.conversation import ConversationState
 
 
-class RoutingResult(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class RoutingResult(Record, frozen=True):
     """A decision, the state after it, and the work item if a queue gets one."""
 
     decision: Decision
@@ -63,7 +64,7 @@ def decide_message(
     return _decide_unseen(message, state, policy, now, analysis)
 
 
-class _Assessment(msgspec.Struct, frozen=True, gc=False):
+class _Assessment(Record, frozen=True):
     """The meaning of a text by its rules and predictions, whatever its conversation is."""
 
     rules: RuleSummary

@@ -9,6 +9,7 @@ from router.decision import reasons
 from router.decision.next_state import sender_hash
 from router.decision.ranking import Ranking
 from router.text.goodbye import is_goodbye
+from schemas.base import Record
 from schemas.decision import CLOSING, REOPENED, TRIAGE, Action, Reason
 from schemas.message import Message
 from schemas.state.conversation import ConversationState
@@ -23,7 +24,7 @@ SPAM = "spam"
 """The flag of mass mail, which gets the last place in triage and no automatic answer."""
 
 
-class DepartmentChoice(msgspec.Struct, frozen=True, gc=False):
+class DepartmentChoice(Record, frozen=True):
     """Where a message goes and what is done with it.
 
     `flags` are all flags of the decision, `reasons` only those of this choice.

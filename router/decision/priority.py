@@ -7,11 +7,10 @@ and of an overdue answer, and returns the reason for each.
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-import msgspec
-
 from router.decision.reasons import customer_priority_reason, waiting_reason
 from router.text.customer_priority import CustomerPriorities
-from router.text.rules import Hit
+from router.text.rule import Hit
+from schemas.base import Record
 from schemas.decision import Reason
 from schemas.message import Message
 from schemas.routing.departments import Department
@@ -30,7 +29,7 @@ _ANGRY_SENTIMENT = -0.6
 _IRONY_PENALTY = 0.1
 
 
-class RuleScores(msgspec.Struct, frozen=True, gc=False):
+class RuleScores(Record, frozen=True):
     """Priority from 0 to 100, sentiment from -1 to 1, severity from 0 to 2."""
 
     priority: int
@@ -38,7 +37,7 @@ class RuleScores(msgspec.Struct, frozen=True, gc=False):
     severity: int
 
 
-class AdjustedPriority(msgspec.Struct, frozen=True, gc=False):
+class AdjustedPriority(Record, frozen=True):
     """The priority that the conversation keeps, that of this message, and the reasons for both.
 
     Both are from 0 to 100.

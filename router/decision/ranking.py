@@ -54,7 +54,7 @@ def rank_with_model(
     odds = {
         name: share * math.exp(POINT * weights.get(name, 0.0)) for name, share in shares.items()
     }
-    total = sum(odds.values()) + max(0.0, 1 - sum(shares.values()))
+    total = sum(odds.values()) + max(0.0, 1.0 - sum(shares.values(), 0.0))
     ranked = sorted(odds.items(), key=_best_first)
     return [(name, round(value / total, 4)) for name, value in ranked]
 

@@ -11,7 +11,7 @@ import msgspec
 
 from router.decision.incident_match import IncidentMatch
 from router.models.model import Model, Prediction
-from router.text.rules import Hit
+from router.text.rule import Hit
 from router.text.terms import find_spans
 from schemas.decision import PERSONAL, Entity, Evidence, Reason
 from schemas.text.personal_numbers import find_personal_numbers

@@ -5,11 +5,10 @@ Few combinations of rules occur, and they occur often, so a summarizer remembers
 
 from collections.abc import Container, Sequence
 
-import msgspec
-
 from router.decision.priority import RuleScores, score_rules
 from router.decision.ranking import Ranking, rank_by_rules
-from router.text.rules import Hit
+from router.text.rule import Hit
+from schemas.base import Record
 
 _MAX_SUMMARIES = 5000
 """A summary takes about 1 KB, so all of them stay under 5 MB."""
@@ -18,7 +17,7 @@ _INTENT_RULE_FACTOR = 1.5
 """A rule without a department is about its intent; one with a department only mentions it."""
 
 
-class RuleSummary(msgspec.Struct, frozen=True, gc=False):
+class RuleSummary(Record, frozen=True):
     """The rules' weights for departments that exist, and these departments ranked by the weights.
 
     Flags and topics keep the order of the pack. The intent is None if no rule names one.

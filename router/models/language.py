@@ -14,8 +14,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from router.models import model_file
 from router.models.model import Model
-from router.models.model_file import load
 from router.text.word_cache import WordCache
 from schemas.text.fold import fold
 
@@ -166,12 +166,13 @@ _MIN_LEAD_UNOPPOSED = 1.6
 """The same when no word speaks for another language. It is more than letters alone give, or three
 shared words."""
 
-MODEL_FILE = Path(__file__).parent / "language.model"
+MODEL_FILE = Path(model_file.__file__).with_name("language.model")
+"""Beside the sources; a compiled copy of this module is in another folder."""
 
 
 @functools.cache
 def _load_model() -> Model:
-    return load(MODEL_FILE)
+    return model_file.load(MODEL_FILE)
 
 
 def detect_language(text: str) -> str:

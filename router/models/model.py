@@ -21,7 +21,8 @@ from router.models.features import (
     weigh_features,
 )
 from router.models.head import Head
-from router.text.rules import Hit, Pack
+from router.text.rule import Hit
+from router.text.rules import Pack
 from schemas.text.fold import fold
 
 BATCH_TEXTS = 125

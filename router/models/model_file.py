@@ -18,7 +18,8 @@ from router.models.features import BUCKETS
 from router.models.head import FORMAT, FORMAT_VERSION, Head
 from router.models.model import LinearWeights, Model, build_model
 from router.text.pack_compiler import compile_pack
-from router.text.rules import Pack, Rule
+from router.text.rule import Rule
+from router.text.rules import Pack
 from schemas.errors import ConfigError, Problem
 
 _MAX_FILE_BYTES = 1024 * 1024 * 1024

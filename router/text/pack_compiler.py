@@ -12,7 +12,8 @@ from hashlib import sha256
 import ahocorasick_rs
 import msgspec
 
-from router.text.rules import Conditions, Pack, Phrase, Rule, WordTerms
+from router.text.rule import Rule
+from router.text.rules import Conditions, Pack, Phrase, WordTerms
 from router.text.word_cache import WordCache
 from schemas.errors import ConfigError, Problem
 from schemas.text.fold import fold

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from router.text.pack_compiler import compile_pack
-from router.text.rules import Pack, Rule
+from router.text.rule import Rule
+from router.text.rules import Pack
 from schemas.base import Record
 from schemas.errors import ConfigError, Problem
 

@@ -5,7 +5,8 @@ They find rules that add nothing, and samples that fail.
 
 from collections import defaultdict
 
-from router.text.rules import Pack, Rule
+from router.text.rule import Rule
+from router.text.rules import Pack
 from schemas.errors import Problem
 from schemas.text.fold import fold
 

@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.text import pack_compiler, pack_files, rule_checks, rules
+from router.text import pack_compiler, pack_files, rule_checks
+from router.text.rule import Rule
 from schemas.text.fold import fold
 from tests.support.messages import PACK
 
 
-def _rule(**more: object) -> rules.Rule:
+def _rule(**more: object) -> Rule:
     fields = {
         "id": "a.b",
         "department": "billing",
@@ -18,10 +19,10 @@ def _rule(**more: object) -> rules.Rule:
         "match": (),
         "no_match": (),
     }
-    return rules.Rule(**(fields | more))  # type: ignore[arg-type]  # a table of fields
+    return Rule(**(fields | more))  # type: ignore[arg-type]  # a table of fields
 
 
-def _fires(rule: rules.Rule, text: str) -> bool:
+def _fires(rule: Rule, text: str) -> bool:
     return bool(pack_compiler.compile_pack("p", [rule]).match(text, fold(text)))
 
 
@@ -88,7 +89,7 @@ def test_folding_keeps_every_offset(text: str) -> None:
 
 
 def test_the_check_names_a_rule_that_another_rule_shadows() -> None:
-    def shadowed(*more: rules.Rule) -> list[str]:
+    def shadowed(*more: Rule) -> list[str]:
         return rule_checks.shadowed_rules(pack_compiler.compile_pack("p", more))
 
     wide = _rule(id="a.wide", any=("fatura*", "ekstre*"))

@@ -8,7 +8,8 @@ from typing import Literal, cast
 from router.decision.policy import Policy
 from router.models.model import Model
 from router.text.entities import Pattern
-from router.text.rules import Hit, Pack
+from router.text.rules import Pack, WordTerms
+from router.text.word_cache import WordCache
 from tests.support.messages import PACK, policy
 
 POISON = "zehirli"
@@ -16,14 +17,18 @@ POISON = "zehirli"
 Component = Literal["rule", "pattern", "model"]
 
 
-class PoisonedPack(Pack):
-    """Rules of which one raises on the word."""
+def _poisoned_pack() -> Pack:
+    """Return the default rules, whose search for terms raises on the word."""
+    fields = {field.name: getattr(PACK, field.name) for field in dataclasses.fields(PACK)}
+    word_terms: WordCache[WordTerms | None] = fields["_word_terms"]
 
-    def match(self, text: str, folded: str, words: Sequence[str] | None = None) -> list[Hit]:
-        """Return the hits of a text without the word."""
-        if POISON in folded:
+    def find_terms(word: str) -> WordTerms | None:
+        if POISON in word:
             raise KeyError(POISON)
-        return super().match(text, folded, words)
+        return word_terms[word]
+
+    # A subclass of Pack would not do, since a compiled class has none.
+    return Pack(**fields | {"_word_terms": WordCache(find_terms)})
 
 
 class PoisonedPattern:
@@ -51,8 +56,7 @@ def poisoned_policy(component: Component) -> Policy:
     """Return the default policy with one poisoned component."""
     healthy = policy()
     if component == "rule":
-        fields = {f.name: getattr(PACK, f.name) for f in dataclasses.fields(PACK) if f.init}
-        return dataclasses.replace(healthy, pack=PoisonedPack(**fields))
+        return dataclasses.replace(healthy, pack=_poisoned_pack())
     if component == "pattern":
         pattern = cast("Pattern", ("zehir", PoisonedPattern()))
         return dataclasses.replace(healthy, patterns=(pattern,))
