@@ -18,7 +18,7 @@ SOURCE = topics.MESSAGES.name
 TARGET = topics.queue_topic("orders")
 GROUP = "bench-peer"
 
-BATCH = 2_000
+BATCH = 4_000
 """Messages of one transaction or commit, as many as the router takes at most."""
 
 LINGER_MS = 5

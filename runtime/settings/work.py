@@ -48,7 +48,7 @@ class RouterSettings(Record, frozen=True, kw_only=True):
         ),
     ] = ""
     shadow: ShadowSettings = ShadowSettings()
-    batch: Annotated[Count, Meta(description="The most records in one transaction.")] = 2000
+    batch: Annotated[Count, Meta(description="The most records in one transaction.")] = 4000
     compression: Annotated[
         Literal["lz4", "zstd", "gzip", "snappy", "none"],
         Meta(
