@@ -14,14 +14,16 @@ class Options:
     """The arguments of a comparison.
 
     `against` is another checkout, whose router or recorder is measured beside this one's.
-    `processes` above one adds a run with as many processes of this router. `messages` is the
-    backlog of each run, None for the default of the comparison.
+    `processes` above one adds a run with as many processes of this router, and `pure` one without
+    its compiled modules. `messages` is the backlog of each run, None for the default of the
+    comparison.
     """
 
     rounds: int = 3
     against: Path | None = None
     processes: int = 1
     messages: int | None = None
+    pure: bool = False
 
 
 def parse_arguments(
@@ -31,8 +33,8 @@ def parse_arguments(
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description="Measure side by side on real Kafka.",
-        epilog="--rounds, --against, --processes and --messages are for router, latency, peers and "
-        "recorder; the recorder has one process.",
+        epilog="--rounds, --against, --processes, --pure and --messages are for router, latency, "
+        "peers and recorder; the recorder has one process and no compiled modules.",
     )
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"{', '.join(names)}; without a name, all of them"
@@ -55,11 +57,14 @@ def parse_arguments(
     parser.add_argument(
         "--messages", type=_backlog, metavar="COUNT", help="the backlog of each run"
     )
+    parser.add_argument(
+        "--pure", action="store_true", help="measure also this router without compiled modules"
+    )
     parsed = parser.parse_args(arguments)
     unknown = [name for name in parsed.names if name not in names]
     if unknown:
         parser.error(f"unknown measurement: {', '.join(unknown)}. Choose from {', '.join(names)}")
-    options = Options(parsed.rounds, parsed.against, parsed.processes, parsed.messages)
+    options = Options(parsed.rounds, parsed.against, parsed.processes, parsed.messages, parsed.pure)
     return tuple(parsed.names or names), options
 
 

@@ -67,9 +67,28 @@ class _Group(click.Group):
             ctx.exit(2)
 
 
+def _print_version(ctx: click.Context, _option: click.Parameter, is_wanted: bool) -> None:
+    """Print the version, and whether the router would run its compiled modules."""
+    if is_wanted:
+        from importlib.metadata import version
+
+        from runtime import compiled_modules
+
+        modules = compiled_modules.find_status().value
+        click.echo(f"santral, version {version('santral')}\nrouter: {modules}")
+        ctx.exit()
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", type=click.Path(dir_okay=False), help="Settings file (santral.toml).")
-@click.version_option(package_name="santral")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
 @click.pass_context
 def main(ctx: click.Context, config: str | None) -> None:
     """Take every message a customer sends, and put it before the right department, once, with

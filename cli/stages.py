@@ -33,10 +33,13 @@ def ingest(ctx: click.Context, only: str | None) -> None:
 @click.pass_context
 def router(ctx: click.Context) -> None:
     """Run the router (one stage)."""
+    from runtime import compiled_modules
+
+    modules = compiled_modules.activate()
     settings = _load_stage_settings(ctx)
     from router.run import start
 
-    start(settings)
+    start(settings, modules)
 
 
 @click.command()

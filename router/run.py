@@ -21,8 +21,8 @@ from router.incidents.open_incidents import OpenIncidents
 from router.loop import RouterLoop, RouterParts
 from router.policy_settings import load_policy, load_shadow_policy
 from router.transaction import RouterContext
+from runtime import compiled_modules, metrics
 from runtime import log as logs
-from runtime import metrics
 from runtime.archive.opening import open_archive
 from runtime.archive.protocol import Archive
 from runtime.bus.backlog import Backlog
@@ -184,9 +184,16 @@ def _is_bug(error: KafkaException) -> bool:
     return not isinstance(fault, KafkaError) or fault.code() in _BUGS
 
 
-def start(settings: Settings) -> None:
-    """Run the stage until SIGTERM or SIGINT."""
+def warn_of_unused_build(modules: compiled_modules.Status) -> None:
+    """Log why compiled modules that are there do not run."""
+    if modules in (compiled_modules.Status.STALE, compiled_modules.Status.LATE):
+        log.warning("modules.pure", why=modules.value)
+
+
+def start(settings: Settings, modules: compiled_modules.Status) -> None:
+    """Run the stage until SIGTERM or SIGINT; `modules` says which of its modules run."""
     logs.configure(STAGE, settings.log_level)
+    warn_of_unused_build(modules)
     clock, health = SystemClock(), Health(STAGE)
     archive = open_archive(settings, uploads=True)
     router = Router(settings, load_policy(settings), clock, archive, health)
@@ -205,7 +212,7 @@ def start(settings: Settings) -> None:
     router.watch()
     router.start()
     watchdog.start()
-    log.info("stage.started", ops_port=ops.server_port)
+    log.info("stage.started", ops_port=ops.server_port, modules=modules.name.lower())
     while not router.stopping.is_set():
         router.turn()
     watchdog.stop()

@@ -9,6 +9,7 @@ import confluent_kafka
 import psutil
 
 from bench.checkouts import HERE, describe_commit
+from runtime.compiled_modules import find_status
 
 
 def describe_builds(broker: psutil.Process) -> str:
@@ -17,6 +18,7 @@ def describe_builds(broker: psutil.Process) -> str:
     return "; ".join(
         (
             f"commit {describe_commit(HERE)}",
+            find_status().value,
             describe_python(str(sysconfig.get_config_var("CONFIG_ARGS") or "")),
             f"confluent-kafka {confluent_kafka.__version__} with librdkafka {version}",
             f"broker with {describe_java(broker.cmdline())}",

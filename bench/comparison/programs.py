@@ -23,14 +23,15 @@ from bench.options import Options
 from bench.support import fill
 from router.membership import GROUP
 from runtime.bus.client_settings import rdkafka_settings
+from runtime.compiled_modules import SWITCH
 from runtime.settings.structs import Settings
 from schemas import topics
 from tests.support.servers.broker import broker_process
 
-WARM_UP_MESSAGES = 2_000
+WARM_UP_MESSAGES = 4_000
 """The first and the last messages of a backlog don't count. This is one batch of every program."""
 
-ROUTER = "router"
+ROUTER, PURE = "router", "router, pure"
 _MESSAGES_A_CONVERSATION = 5
 _POLL_INTERVAL_S = 0.02
 """The answers cost the broker about 1 % of a CPU."""
@@ -49,23 +50,32 @@ class ProgramFailed(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """A command that reads messages.v1 in a group, in one process or in several."""
+    """A command that reads messages.v1 in a group, in one process or in several.
+
+    A router that is not `compiled` runs its pure modules in any case.
+    """
 
     name: str
     command: tuple[str, ...]
     group: str
     checkout: Path = HERE
     processes: int = 1
+    compiled: bool = True
 
 
-def router_program(name: str, checkout: Path = HERE, processes: int = 1) -> Program:
-    """Return the router of a checkout."""
-    return Program(name, santral_command(checkout, "router"), GROUP, checkout, processes)
+def router_program(
+    name: str, checkout: Path = HERE, processes: int = 1, *, compiled: bool = True
+) -> Program:
+    """Return the router of a checkout, with its compiled modules where they are built."""
+    command = santral_command(checkout, "router")
+    return Program(name, command, GROUP, checkout, processes, compiled)
 
 
 def router_programs(options: Options) -> list[Program]:
-    """Return this checkout's router, that of the other checkout, and several processes of ours."""
+    """Return this checkout's router, alone and as the options want it, and another checkout's."""
     programs = [router_program(ROUTER)]
+    if options.pure:
+        programs.append(router_program(PURE, compiled=False))
     if options.against is not None:
         programs.append(router_program(against_name(options.against), options.against))
     if options.processes > 1:
@@ -77,6 +87,8 @@ def router_programs(options: Options) -> list[Program]:
 def router_references(options: Options) -> tuple[str, ...]:
     """Return the names of the routers to which the others are compared."""
     others = () if options.against is None else (against_name(options.against),)
+    if options.pure:
+        others = (*others, PURE)
     return (*others, ROUTER) if options.processes > 1 else others
 
 
@@ -106,6 +118,8 @@ def running(program: Program, settings: Settings) -> Iterator[list[subprocess.Po
         "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
         "SANTRAL_KAFKA__PARTITIONS": str(settings.kafka.partitions),
     }
+    if not program.compiled:
+        environment[SWITCH] = "off"
     folder = Path(settings.home)
     folder.mkdir(parents=True, exist_ok=True)
     with _output(settings).open("ab") as output:

@@ -28,7 +28,7 @@ R = TypeVar("R", bound=msgspec.Struct)
 FILE = "santral.toml"
 SIGNING_FILE = "signing.key"
 PREFIX = "SANTRAL_"
-_NOT_KEYS = {"SANTRAL_HOME", "SANTRAL_CONFIG", "SANTRAL_JARS"}
+_NOT_KEYS = {"SANTRAL_HOME", "SANTRAL_CONFIG", "SANTRAL_JARS", "SANTRAL_COMPILED"}
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 

@@ -15,10 +15,10 @@ def test_without_a_name_all_run_with_the_defaults() -> None:
 
 
 def test_names_and_options_may_stand_in_any_order() -> None:
-    arguments = ["--rounds", "7", "peers", "--processes", "2", "--messages", "20000"]
+    arguments = ["--rounds", "7", "peers", "--processes", "2", "--messages", "20000", "--pure"]
     assert parse_arguments(arguments, NAMES) == (
         ("peers",),
-        Options(rounds=7, processes=2, messages=20_000),
+        Options(rounds=7, processes=2, messages=20_000, pure=True),
     )
 
 

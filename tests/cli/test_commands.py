@@ -174,3 +174,10 @@ def test_an_empty_file_of_the_store_counts_as_nothing_running(here: Path) -> Non
     result = run_command(here, "dead", "list")
     assert result.returncode == 2
     assert "nothing runs" in result.stderr
+
+
+def test_the_version_says_which_modules_the_router_runs(tmp_path: Path) -> None:
+    result = run_command(tmp_path, "--version", SANTRAL_COMPILED="off")
+    version, modules = result.stdout.splitlines()
+    assert version.startswith("santral, version ")
+    assert modules == "router: pure modules, because SANTRAL_COMPILED is off"

@@ -58,6 +58,15 @@ def test_without_another_checkout_only_this_router_runs() -> None:
     assert router_references(Options()) == ()
 
 
+def test_the_router_without_compiled_modules_is_a_reference() -> None:
+    options = Options(pure=True)
+    assert [(program.name, program.compiled) for program in router_programs(options)] == [
+        ("router", True),
+        ("router, pure", False),
+    ]
+    assert router_references(options) == ("router, pure",)
+
+
 def test_another_checkout_runs_its_own_code_and_is_a_reference() -> None:
     options = Options(against=ROOT, processes=2)
     _, other, several = router_programs(options)
