@@ -2,7 +2,7 @@
 
 The package santral_compiled has copies that mypyc compiled. They compute the same in less time. A
 build of other sources never runs, so an edit of a module takes effect at once, without the copies.
-docs/decisions/0024-compiled-modules.md has the figures.
+docs/decisions/0026-compiled-modules.md has the figures.
 """
 
 import os
