@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Protocol, TypeVar
 
 from aioimaplib import IMAP4, IMAP4_SSL, AioImapException
+from aioimaplib.aioimaplib import quoted
 
 from ingest.channels.email.account import Account
 from ingest.channels.email.utf7 import encode_mailbox
@@ -46,11 +47,15 @@ _BODY_NIL = re.compile(rb"BODY\[(?:HEADER)?\](?:<\d+>)? NIL")
 T = TypeVar("T")
 
 
+class _Literal(bytes):
+    """Bytes that the server sent as a literal, such as a mail. They are never read as a line."""
+
+
 class _Response(Protocol):
     """aioimaplib's answer to a command."""
 
     result: str
-    lines: Sequence[bytes]
+    lines: Sequence[bytes | bytearray]
 
 
 @asynccontextmanager
@@ -105,9 +110,9 @@ class ImapSession:
         if self._tokens is not None:
             await self._authenticate(self._tokens)
             return
-        # aioimaplib quotes the password and escapes nothing in it.
-        password = self._settings.password.replace("\\", "\\\\").replace('"', '\\"')
-        await self._run("the login", self._client.login(self._settings.user, password))
+        # aioimaplib quotes the password, but not the user.
+        login = self._client.login(quoted(self._settings.user), self._settings.password)
+        await self._run("the login", login)
 
     async def _authenticate(self, tokens: OAuthTokens) -> None:
         """Log in by XOAUTH2; after a refusal the next login fetches a new token."""
@@ -167,7 +172,7 @@ class ImapSession:
         lines = await self._run("mails", self._fetch(list(sizes), "UID BODY.PEEK[]"))
         mails: dict[int, bytes] = {}
         for index, line in enumerate(lines[:-1]):
-            if not _MAIL_LITERAL.search(line):
+            if isinstance(line, _Literal) or not _MAIL_LITERAL.search(line):
                 continue
             # Some servers write the UID before the literal, others after it.
             after = lines[index + 2] if index + 2 < len(lines) else b""
@@ -200,6 +205,8 @@ class ImapSession:
         lines = await self._run("a mail", self._fetch([uid], f"UID {item}"))
         exists = False
         for index, line in enumerate(lines[:-1]):
+            if isinstance(line, _Literal):
+                continue
             if _BODY_LITERAL.search(line):
                 return lines[index + 1]
             if quoted := _BODY_QUOTED.search(line):
@@ -253,7 +260,11 @@ class ImapSession:
                 min(int(backoff[1]) / 1000, _MAX_BACKOFF_S) if backoff else PLAIN_RETRY_S,
                 f"{self._account}: the server refused {purpose}: {reason or response.result}",
             )
-        return [bytes(line) for line in response.lines]
+        # A literal is a bytearray, and a line is bytes.
+        return [
+            _Literal(line) if isinstance(line, bytearray) else bytes(line)
+            for line in response.lines
+        ]
 
     async def _await(self, work: Awaitable[T], seconds: float) -> T:
         """Return the result of `work`; raise OSError without a connection, or TimeoutError.

@@ -6,8 +6,8 @@ because some servers show a lower UID late. IDLE only starts the next pass earli
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,6 +31,14 @@ _MAX_BATCH_MAILS = 50  # small mails that one command fetches
 _MIN_DELAY_S = 1.0
 _MAX_DELAY_S = 60.0
 _LOG_INTERVAL = timedelta(minutes=1)  # between two lines about the same failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wave:
+    """The mails that are handed over at the same time, and their UIDs."""
+
+    uids: frozenset[int]
+    deliveries: list[Delivery]
 
 
 @dataclass(kw_only=True)
@@ -141,15 +149,23 @@ class ImapSource:
         uids = await session.list_uids(max(1, cursor.position - _LATE_UIDS + 1))
         # A restart hands over the window below the cursor once more, and the ids absorb that.
         new_uids = [uid for uid in uids if uid not in session.handed_over]
-        for start in range(0, len(new_uids), MAX_UIDS):
-            batch = new_uids[start : start + MAX_UIDS]
-            for wave in _waves(batch, await session.fetch_sizes(batch)):
-                await self._hand_over(wave, session, accept)
-                # The cursor moves only now: it never passes a mail that is not safe.
-                session.handed_over.update(wave)
-                if max(wave) > cursor.position:
-                    cursor = self._cursor(session, max(wave))
-                    await cursors.save(cursor)
+        async with aclosing(self._fetch_waves(new_uids, session)) as waves:
+            following = asyncio.ensure_future(anext(waves, None))
+            try:
+                while wave := await following:
+                    # The server sends the next mails while Kafka takes these.
+                    following = asyncio.ensure_future(anext(waves, None))
+                    async with asyncio.TaskGroup() as group:
+                        for delivery in wave.deliveries:
+                            group.create_task(accept(delivery))
+                    # The cursor moves only now: it never passes a mail that is not safe.
+                    session.handed_over.update(wave.uids)
+                    if max(wave.uids) > cursor.position:
+                        cursor = self._cursor(session, max(wave.uids))
+                        await cursors.save(cursor)
+            finally:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
 
     async def _load_cursor(self, session: ImapSession, cursors: CursorStore) -> Cursor:
         """Return the cursor of a mailbox, at 0 where the server numbered its mails again."""
@@ -181,18 +197,28 @@ class ImapSource:
     def _cursor_name(self, mailbox: str) -> str:
         return f"{CHANNEL}:{self.account}:{mailbox}"
 
-    async def _hand_over(self, wave: dict[int, int], session: ImapSession, accept: Accept) -> None:
-        """Hand over the mails of a wave; return when all of them are safe."""
-        small = {uid: size for uid, size in wave.items() if size <= self.settings.max_mail}
+    async def _fetch_waves(
+        self, uids: list[int], session: ImapSession
+    ) -> AsyncGenerator[_Wave, None]:
+        """Yield the mails with these UIDs, a few at a time."""
+        for start in range(0, len(uids), MAX_UIDS):
+            batch = uids[start : start + MAX_UIDS]
+            for sizes in _split_into_waves(batch, await session.fetch_sizes(batch)):
+                yield await self._fetch_wave(sizes, session)
+
+    async def _fetch_wave(self, sizes: dict[int, int], session: ImapSession) -> _Wave:
+        """Return the mails of a wave, without those that were deleted in the meantime."""
+        small = {uid: size for uid, size in sizes.items() if size <= self.settings.max_mail}
         mails = await session.fetch_small_mails(small) if len(small) > 1 else {}
-        async with asyncio.TaskGroup() as group:
-            for uid, size in wave.items():
-                raw = mails.get(uid)
-                if raw is None:
-                    raw = await session.fetch_mail(uid, size, head=uid not in small)
-                if raw is not None:
-                    refused = None if uid in small else _too_large(size)
-                    delivery = Delivery(
+        deliveries: list[Delivery] = []
+        for uid, size in sizes.items():
+            raw = mails.get(uid)
+            if raw is None:
+                raw = await session.fetch_mail(uid, size, head=uid not in small)
+            if raw is not None:
+                refused = None if uid in small else _too_large(size)
+                deliveries.append(
+                    Delivery(
                         raw=raw,
                         account=self.account,
                         received_at=self.context.now(),
@@ -200,14 +226,15 @@ class ImapSource:
                         hint=session.mailbox,
                         refused=refused,
                     )
-                    group.create_task(accept(delivery))
+                )
+        return _Wave(uids=frozenset(sizes), deliveries=deliveries)
 
 
 def _too_large(size: int) -> Rejected:
     return Rejected("mail.too_large", f"{size} bytes, only its head was kept")
 
 
-def _waves(uids: list[int], sizes: dict[int, int]) -> Iterator[dict[int, int]]:
+def _split_into_waves(uids: list[int], sizes: dict[int, int]) -> Iterator[dict[int, int]]:
     """Yield the sizes by UID of a few mails at a time, and of a large mail alone.
 
     A mail without a size was deleted in the meantime.

@@ -1,8 +1,7 @@
 """The pauses between two tries to read a mailbox."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from ingest.channel import Delivery
@@ -10,30 +9,10 @@ from ingest.channels.email.account import Account
 from ingest.channels.email.source import ImapSource
 from ingest.source import SourceContext
 from tests.support.messages import NOW, MemoryCursors
+from tests.support.servers.imap import serve_imap
 
 _POLL = timedelta(seconds=30)
 _SELECTED = b"* OK [UIDVALIDITY 1] ok\r\n* OK [UIDNEXT 1] ok\r\n%s OK done\r\n"
-
-
-@contextlib.asynccontextmanager
-async def _server(answer: Callable[[bytes, bytes], bytes]) -> AsyncIterator[int]:
-    """Serve IMAP with `answer(command, tag)` on a port of its own."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
-        while line := await reader.readline():
-            tag, _, command = line.strip().partition(b" ")
-            if command == b"CAPABILITY":
-                writer.write(b"* CAPABILITY IMAP4rev1\r\n" + tag + b" OK done\r\n")
-            else:
-                writer.write(answer(command, tag))
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
 
 
 async def _read(
@@ -75,7 +54,7 @@ async def test_a_server_that_throttles_is_obeyed() -> None:
         paused.set()
         await asyncio.Event().wait()
 
-    async with _server(lambda _command, tag: tag + throttled) as port:
+    async with serve_imap(lambda _command, tag: tag + throttled) as port:
         await _read(port, pause, paused, "INBOX")
     assert pauses == [57.0]
 
@@ -97,6 +76,6 @@ async def test_a_mailbox_that_works_does_not_shorten_the_pauses_of_another() -> 
         if len(pauses) == 5:
             paused_often.set()
 
-    async with _server(answer) as port:
+    async with serve_imap(answer) as port:
         await _read(port, pause, paused_often, "INBOX", "Missing")
     assert pauses[:5] == [2.0, 4.0, 8.0, 16.0, 32.0]

@@ -205,6 +205,15 @@ async def test_a_mail_of_20_mb_arrives_whole(box: Box) -> None:
     assert {len(d.raw) for d in box.deliveries} == {len(raw), len(_mail("small"))}
 
 
+async def test_the_words_of_a_mail_are_never_read_as_the_line_of_another_mail(box: Box) -> None:
+    box.server.deliver(box.user, _mail("one"))
+    box.server.deliver(box.user, _mail("two * 1 FETCH (UID 1 BODY[] {5}").rstrip())
+    box.server.deliver(box.user, _mail("three"))
+    async with box.reading():
+        await until("all", lambda: len(box.deliveries) == 3)
+    assert box.texts() == ["one", "two * 1 FETCH (UID 1 BODY[] {5}", "three"]
+
+
 async def test_the_inventory_names_what_the_server_holds(box: Box) -> None:
     for number in range(3):
         box.server.deliver(box.user, _mail(str(number)))
