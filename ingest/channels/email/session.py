@@ -20,8 +20,8 @@ from ingest.sources.oauth import OAuthTokens
 from schemas.delays import OUTAGE_S, RECONNECT_S
 from schemas.errors import Retry
 
-MAX_UIDS = 200
-"""UIDs in one command: aioimaplib recurses at each line of an answer, and hangs at about 1,000."""
+MAX_UIDS = 50
+"""UIDs in one command: aioimaplib examines all lines of an answer at each, and hangs at 1,000."""
 
 MAX_BATCH_BYTES = 2 * 1024 * 1024
 """Bytes that one command fetches, so that no answer takes minutes."""

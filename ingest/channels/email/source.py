@@ -27,7 +27,7 @@ from schemas.errors import Rejected, Retry, retries
 from schemas.state.cursor import Cursor
 
 _LATE_UIDS = 50  # UIDs below the cursor that a pass reads again
-_MAX_BATCH_MAILS = 50  # small mails that one command fetches
+_MAX_BATCH_MAILS = 25  # small mails that one command fetches
 _MIN_DELAY_S = 1.0
 _MAX_DELAY_S = 60.0
 _LOG_INTERVAL = timedelta(minutes=1)  # between two lines about the same failure
