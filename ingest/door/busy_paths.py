@@ -1,8 +1,8 @@
 """Serves the door's busiest addresses ahead of Starlette's middleware and its table of routes.
 
 These are `POST /v1/messages` and a vendor's `POST /v1/hooks/CHANNEL/ACCOUNT`. They have the same
-endpoints, errors and answers as in the table of http.py, which costs a message 40 µs more. Any
-other way to write such an address goes to the table.
+endpoints, errors and answers as in the table of http.py, which costs a message more. Any other way
+to write such an address goes to the table.
 """
 
 import re
