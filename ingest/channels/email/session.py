@@ -47,15 +47,15 @@ _BODY_NIL = re.compile(rb"BODY\[(?:HEADER)?\](?:<\d+>)? NIL")
 T = TypeVar("T")
 
 
-class _Literal(bytes):
-    """Bytes that the server sent as a literal, such as a mail. They are never read as a line."""
+Line = bytes | bytearray
+"""A line of an answer as bytes, or a literal in it, such as a mail, as bytearray (aioimaplib)."""
 
 
 class _Response(Protocol):
     """aioimaplib's answer to a command."""
 
     result: str
-    lines: Sequence[bytes | bytearray]
+    lines: Sequence[Line]
 
 
 @asynccontextmanager
@@ -172,13 +172,13 @@ class ImapSession:
         lines = await self._run("mails", self._fetch(list(sizes), "UID BODY.PEEK[]"))
         mails: dict[int, bytes] = {}
         for index, line in enumerate(lines[:-1]):
-            if isinstance(line, _Literal) or not _MAIL_LITERAL.search(line):
+            if isinstance(line, bytearray) or not _MAIL_LITERAL.search(line):
                 continue
             # Some servers write the UID before the literal, others after it.
             after = lines[index + 2] if index + 2 < len(lines) else b""
             uid = _UID.search(line) or _UID.search(after)
             if uid is not None:
-                mails[int(uid[1])] = lines[index + 1]
+                mails[int(uid[1])] = bytes(lines[index + 1])
         return {uid: raw for uid, raw in mails.items() if uid in sizes}
 
     async def fetch_mail(self, uid: int, size: int, *, head: bool = False) -> bytes | None:
@@ -205,10 +205,10 @@ class ImapSession:
         lines = await self._run("a mail", self._fetch([uid], f"UID {item}"))
         exists = False
         for index, line in enumerate(lines[:-1]):
-            if isinstance(line, _Literal):
-                continue
+            if isinstance(line, bytearray):
+                continue  # a mail is never read as a line
             if _BODY_LITERAL.search(line):
-                return lines[index + 1]
+                return bytes(lines[index + 1])
             if quoted := _BODY_QUOTED.search(line):
                 return re.sub(rb"\\(.)", rb"\1", quoted[1])
             if _BODY_NIL.search(line):
@@ -249,7 +249,7 @@ class ImapSession:
         if transport is not None:
             transport.abort()
 
-    async def _run(self, purpose: str, command: Awaitable[_Response]) -> list[bytes]:
+    async def _run(self, purpose: str, command: Awaitable[_Response]) -> list[Line]:
         """Run a command; return the lines of its answer, raise Retry when the server refuses it."""
         response = await self._await(command, self._timeout_s)
         if response.result != "OK":
@@ -260,11 +260,7 @@ class ImapSession:
                 min(int(backoff[1]) / 1000, _MAX_BACKOFF_S) if backoff else PLAIN_RETRY_S,
                 f"{self._account}: the server refused {purpose}: {reason or response.result}",
             )
-        # A literal is a bytearray, and a line is bytes.
-        return [
-            _Literal(line) if isinstance(line, bytearray) else bytes(line)
-            for line in response.lines
-        ]
+        return list(response.lines)
 
     async def _await(self, work: Awaitable[T], seconds: float) -> T:
         """Return the result of `work`; raise OSError without a connection, or TimeoutError.

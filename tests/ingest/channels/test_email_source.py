@@ -212,6 +212,9 @@ async def test_the_words_of_a_mail_are_never_read_as_the_line_of_another_mail(bo
     async with box.reading():
         await until("all", lambda: len(box.deliveries) == 3)
     assert box.texts() == ["one", "two * 1 FETCH (UID 1 BODY[] {5}", "three"]
+    assert {type(d.raw) for d in box.deliveries} == {bytes}, (
+        "the parser's process takes bytes alone"
+    )
 
 
 async def test_the_inventory_names_what_the_server_holds(box: Box) -> None:
