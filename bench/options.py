@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-MIN_MESSAGES = 10_000
+MIN_MESSAGES = 20_000
 """Fewer messages leave too little between the first and the last batch, which don't count."""
 
 

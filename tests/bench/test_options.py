@@ -33,7 +33,7 @@ def test_a_checkout_is_a_folder_with_a_project() -> None:
         (["rooter"], "unknown measurement: rooter. Choose from router, peers"),
         (["--rounds", "0"], "'0' is not a count of 1 or more"),
         (["--rounds", "many"], "'many' is not a count of 1 or more"),
-        (["--messages", "500"], "500 messages are too few, take 10,000"),
+        (["--messages", "500"], "500 messages are too few, take 20,000"),
     ],
 )
 def test_a_wrong_argument_ends_with_a_sentence(

@@ -18,7 +18,7 @@ from bench.peers.task import GROUP
 from tests.support.paths import ROOT
 from tests.support.servers.broker import SharedBroker, broker_process
 
-MESSAGES = 10_000
+MESSAGES = 20_000
 
 
 def _program(*arguments: str) -> Program:
