@@ -11,7 +11,7 @@ import msgspec
 
 from schemas.base import Id, Record, Time
 from schemas.decision import Decision
-from schemas.outcome import MOVES, Outcome
+from schemas.outcome import MOVES, Outcome, is_persons_answer
 from schemas.service_levels.levels import MessageTraits
 
 CaseEventKind = Literal[
@@ -51,12 +51,8 @@ class Wait(Record, frozen=True, kw_only=True):
 
 
 class TimedOutcome(Outcome, frozen=True, kw_only=True):
-    """An Outcome with the fields that only clocks read: its author's kind, and a wait.
+    """An Outcome with the field that only clocks read, a wait."""
 
-    Without `by` the author is a person, as in all records before there was such a field.
-    """
-
-    by: str | None = None
     wait: Wait | None = None
 
 
@@ -110,7 +106,7 @@ def outcome_event(outcome: TimedOutcome, when: Time) -> CaseEvent | None:
     """
     kind = _SAME_KIND.get(outcome.kind)
     department: str = outcome.department
-    if outcome.kind == "replied" and outcome.by in (None, "person"):
+    if is_persons_answer(outcome):
         kind = "answered"
     elif outcome.kind in MOVES and outcome.to is not None:
         kind, department = "moved", outcome.to

@@ -107,6 +107,8 @@ def test_acknowledgements_holding_texts_and_notes_stop_nothing(tmp_path: Path) -
         for n, author in enumerate(("acknowledgement", "holding", "automation"))
     ]
     lines += [outcome("note", "2026-11-30T12:30:00+03:00")]
+    # A record of an earlier version has no author, and a holding text names its incident.
+    lines += [outcome("replied", "2026-11-30T12:40:00+03:00", reason="incident i1")]
     assert [what for _, what, _ in steps(replay(tmp_path, *lines), "first_response")] == [
         "started",
         "breached",
