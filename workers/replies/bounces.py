@@ -19,12 +19,12 @@ from runtime.clock import Clock
 from runtime.log import get
 from runtime.settings.structs import Settings
 from schemas import envelope, topics
-from schemas.base import Id, Name, Record, derived_id
+from schemas.base import derived_id
 from schemas.decision import TRIAGE, WorkItem
 from schemas.errors import Rejected, Retry
 from schemas.http_api.bodies import MessageOut
 from schemas.message import Message
-from schemas.outcome import Outcome
+from schemas.outcome import Outcome, is_persons_answer
 from schemas.routing.departments import due_times
 from schemas.text import reply_token
 from workers.replies.returned_items import with_returned
@@ -35,27 +35,6 @@ log = get(__name__)
 GROUP = "santral-bounces"
 _RETRY_DELAY_S = 1.0
 """The pause before the next question to the store."""
-
-
-class AnsweredItem(Record, frozen=True, kw_only=True):
-    """The item that a reply answered, as its outcome names it."""
-
-    item: Id
-    department: Name
-    messages: tuple[Id, ...] = ()
-    reply: Id | None = None
-    kind: str = ""
-    agent: str = ""
-    reason: str = ""
-
-    @property
-    def answered(self) -> Id | None:
-        """The newest message that an agent answered, None if no agent wrote the reply.
-
-        A holding text names its incident in the reason, and an agent's answer has none.
-        """
-        is_answer = self.kind == "replied" and self.agent and not self.reason
-        return self.messages[-1] if is_answer and self.messages else None
 
 
 class BounceReporter:
@@ -101,27 +80,27 @@ class BounceReporter:
         reply = reply_token.reply_of(self._key, bounce.original or "") if bounce else None
         if bounce is None or reply is None or bounce.delayed:
             return  # it is not ours, or its server still tries
-        origin = await self._find_item(reply, message)
-        work = origin.answered and await self._read_work(origin.answered)
+        origin = await self._find_origin(reply, message)
+        work = await self._read_answered(origin) if origin is not None else None
         outcome = Outcome(
             id=derived_id("outcome", message.id, "undeliverable"),
             kind="undeliverable",
             brand=message.brand,
             conversation=message.conversation,
-            item=origin.item,
-            department=origin.department,
-            messages=origin.messages,
+            item=message.id if origin is None else origin.item,
+            department=TRIAGE if origin is None else origin.department,
+            messages=(message.id,) if origin is None else origin.messages,
             at=self._clock.now(),
             reply=reply,
             reason=f"came back from {bounce.recipient or 'its recipient'}: {bounce.reason}"[:500],
         )
-        if work:
+        if work is not None:
             outcome = with_returned(outcome, work)
         await self._publisher.publish(topics.OUTCOMES, outcome, source="santral/bounces")
         log.info("reply.returned", reply=reply, conversation=message.conversation)
 
-    async def _find_item(self, reply: str, message: Message) -> AnsweredItem:
-        """Return the item that a reply answered, or an item of triage if the store lacks it.
+    async def _find_origin(self, reply: str, message: Message) -> Outcome | None:
+        """Return the outcome of a reply, which names its item, or None if the store lacks it.
 
         The store may be behind. Its answer counts once it has all outcomes that outcomes.v1
         contained when the bounce was first read.
@@ -129,16 +108,17 @@ class BounceReporter:
         ends = self._ends.get(message.id)
         if ends is None:
             ends = self._ends[message.id] = await self._outcome_ends()
-        item, recorded = await asyncio.to_thread(self._look_up, message.conversation, reply, ends)
-        if item is None and not recorded:
+        origin, recorded = await asyncio.to_thread(self._look_up, message.conversation, reply, ends)
+        if origin is None and not recorded:
             raise Retry(_RETRY_DELAY_S, "the outcome of a returned reply is not in the store yet")
         del self._ends[message.id]
-        if item is not None:
-            return item
-        return AnsweredItem(item=message.id, department=TRIAGE, messages=(message.id,))
+        return origin
 
-    async def _read_work(self, identifier: str) -> WorkItem | None:
-        """Return a message with its newest decision, as the queue of its department has it."""
+    async def _read_answered(self, origin: Outcome) -> WorkItem | None:
+        """Return the newest message that a person answered, as its department's queue has it."""
+        if not is_persons_answer(origin) or not origin.messages:
+            return None
+        identifier = origin.messages[-1]
 
         def read() -> MessageOut | None:
             with self._engine.connect() as connection:
@@ -167,13 +147,13 @@ class BounceReporter:
 
     def _look_up(
         self, conversation: str, reply: str, ends: dict[int, int]
-    ) -> tuple[AnsweredItem | None, bool]:
-        """Return the item of a reply, and whether the store has every outcome before `ends`."""
+    ) -> tuple[Outcome | None, bool]:
+        """Return the outcome of a reply, and whether the store has every outcome before `ends`."""
         with self._engine.connect() as connection:
             recorded = _is_recorded(connection, ends)
             rows = connection.execute(_OUTCOMES, {"c": conversation})
             for (body,) in rows:
-                outcome = msgspec.json.decode(body, type=AnsweredItem)
+                outcome = msgspec.json.decode(body, type=Outcome)
                 if outcome.reply == reply:
                     return outcome, recorded
         return None, recorded
