@@ -7,7 +7,7 @@ import msgspec
 
 from router.decision import reasons
 from router.decision.decide import RoutingResult
-from schemas.decision import REOPENED, RETURNED, TRIAGE, Reason, WorkItem
+from schemas.decision import REOPENED, RETURNED, TRIAGE, Decision, Reason, WorkItem
 from schemas.outcome import MOVES, Outcome, closed_messages, is_persons_answer
 from schemas.state import conversation as states
 from schemas.state.conversation import ConversationState
@@ -85,28 +85,18 @@ def _move(
     departments: Container[str],
     now: datetime,
 ) -> RoutingResult:
-    """Return an item on its new queue, one hop further; too many hops end in triage."""
+    """Return an item on its new queue, one hop further."""
     before = item.decision
     target = outcome.to if outcome.to is not None and outcome.to in departments else TRIAGE
-    flags, stated, hops = before.flags, before.reasons, before.hops + 1
-    if hops > states.HOP_LIMIT:
-        target = TRIAGE
-        flags, stated = (*flags, "hop_limit"), (*stated, reasons.HOPS)
     priority = before.priority
+    flags: tuple[str, ...] = ()
     if outcome.kind == "escalated":
-        priority = min(_MAX_PRIORITY, priority + ESCALATION_POINTS)
-        flags = (*flags, ESCALATED)
-    decision = msgspec.structs.replace(
-        before,
-        department=target,
-        action="queue" if target != TRIAGE else "triage",
-        hops=hops,
-        priority=priority,
-        flags=tuple(dict.fromkeys(flags)),
-        reasons=(*stated, _move_reason(outcome)),
-        decided_at=now,
+        priority, flags = min(_MAX_PRIORITY, priority + ESCALATION_POINTS), (ESCALATED,)
+    decision = _next_hop(before, target, flags, _move_reason(outcome), now)
+    decision = msgspec.structs.replace(decision, priority=priority)
+    after = states.moved(
+        state, outcome.id, decision.department, priority, decision.hops, outcome.at
     )
-    after = states.moved(state, outcome.id, target, priority, hops, outcome.at)
     after = states.with_closed(after, closed_messages(outcome))
     if outcome.kind == "escalated" and ESCALATED not in after.flags:
         after = msgspec.structs.replace(after, flags=(*after.flags, ESCALATED))
@@ -136,22 +126,11 @@ def _return(
     if states.has_seen(state, states.moved_key(before.message, before.hops)):
         return states.noted(states.with_keys(state, [reply]), outcome.id, outcome.at)
     target = before.department if before.department in departments else TRIAGE
-    flags, stated, hops = (*before.flags, RETURNED), before.reasons, before.hops + 1
-    if hops > states.HOP_LIMIT:
-        target = TRIAGE
-        flags, stated = (*flags, "hop_limit"), (*stated, reasons.HOPS)
-    if state.status == "resolved":
-        flags = (*flags, REOPENED)
-    decision = msgspec.structs.replace(
-        before,
-        department=target,
-        action="queue" if target != TRIAGE else "triage",
-        hops=hops,
-        flags=tuple(dict.fromkeys(flags)),
-        reasons=(*stated, _return_reason(outcome)),
-        decided_at=now,
+    flags = (RETURNED, REOPENED) if state.status == "resolved" else (RETURNED,)
+    decision = _next_hop(before, target, flags, _return_reason(outcome), now)
+    after = states.moved(
+        state, outcome.id, decision.department, state.priority, decision.hops, outcome.at
     )
-    after = states.moved(state, outcome.id, target, state.priority, hops, outcome.at)
     # A resolve of the earlier hop that comes later does not count: the item is open.
     after = states.with_closed(after, [(before.message, before.hops)])
     moved = states.moved_key(before.message, before.hops)
@@ -160,6 +139,24 @@ def _return(
         decision=decision,
         state=states.unanswered(after, item.message.id, item.message.received_at),
         item=WorkItem(message=item.message, decision=decision, due=item.due),
+    )
+
+
+def _next_hop(
+    before: Decision, target: str, flags: tuple[str, ...], reason: Reason, now: datetime
+) -> Decision:
+    """Return the decision of an item that goes one hop further; too many hops end in triage."""
+    hops, stated = before.hops + 1, before.reasons
+    if hops > states.HOP_LIMIT:
+        target, flags, stated = TRIAGE, ("hop_limit", *flags), (*stated, reasons.HOPS)
+    return msgspec.structs.replace(
+        before,
+        department=target,
+        action="queue" if target != TRIAGE else "triage",
+        hops=hops,
+        flags=tuple(dict.fromkeys((*before.flags, *flags))),
+        reasons=(*stated, reason),
+        decided_at=now,
     )
 
 

@@ -125,10 +125,7 @@ def with_keys(state: ConversationState, keys: Iterable[str]) -> ConversationStat
 
 def with_closed(state: ConversationState, messages: Iterable[tuple[str, int]]) -> ConversationState:
     """Return the state in which people closed these messages at these hops."""
-    digests = state.seen
-    for message, hops in messages:
-        digests = remember(digests, closing_key(message, hops))
-    return msgspec.structs.replace(state, seen=digests)
+    return with_keys(state, (closing_key(message, hops) for message, hops in messages))
 
 
 def with_open(
