@@ -10,6 +10,8 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+import msgspec
+
 from runtime import metrics
 from runtime.bus.following import Lag
 from runtime.bus.publisher import Publisher
@@ -22,7 +24,7 @@ from schemas.decision import WorkItem
 from schemas.errors import Retry
 from schemas.outcome import Outcome
 from workers.desk.bodies import BodyReader, read_work_items
-from workers.desk.records import time_from_ms
+from workers.desk.records import build_outcome, time_from_ms
 from workers.desk_queue.queue import DeskQueue
 from workers.desk_queue.values import ExpiredLease
 
@@ -89,18 +91,7 @@ class ExpiredLeases:
 
 def build_expired(expired: ExpiredLease, work_items: list[WorkItem]) -> Outcome:
     """Return the outcome of a lease that ran out; each lease has one."""
-    hops = tuple(work.decision.hops for work in work_items)
-    return Outcome(
-        id=derived_id("outcome", "expired", expired.lease),
-        kind="expired",
-        brand=work_items[0].message.brand,
-        conversation=expired.conversation,
-        item=expired.item,
-        department=expired.department,
-        messages=tuple(work.message.id for work in work_items),
-        hops=max(hops),
-        message_hops=hops,
-        at=time_from_ms(expired.ended_ms),
-        agent=expired.agent,
-        by="automation",
-    )
+    ended_at = time_from_ms(expired.ended_ms)
+    outcome = build_outcome("expired", expired.item, "", work_items, expired.agent, ended_at)
+    identifier = derived_id("outcome", "expired", expired.lease)
+    return msgspec.structs.replace(outcome, id=identifier, by="automation")
