@@ -93,20 +93,20 @@ local function back(d, c)
 end
 local function expire(d, c)
   local key = d .. ':' .. c
-  local held = redis.call('HMGET', P .. 'c:' .. key, 'i', 'l', 'a')
+  local item, lease, agent = unpack(redis.call('HMGET', P .. 'c:' .. key, 'i', 'l', 'a'))
   local ends = redis.call('ZSCORE', P .. 'leased:' .. d, c)
   -- Redis may have lost the closing of a lease that an earlier history gave.
-  if held[1] and held[2] and redis.call('GET', P .. 'claimed:' .. held[2]) == history()
+  if item and lease and redis.call('GET', P .. 'claimed:' .. lease) == history()
     and redis.call('HLEN', P .. 'expired') < 10000 then
-    local entry = {d, c, held[1], held[3] or '', ends}
+    local entry = {d, c, item, agent or '', ends}
     for _, message in ipairs(waiting(key)) do
-      if message.shown == fence_of(held[2]) then
+      if message.shown == fence_of(lease) then
         for _, field in ipairs({'id', 'hops', 'partition', 'offset'}) do
           entry[#entry + 1] = message[field]
         end
       end
     end
-    redis.call('HSET', P .. 'expired', held[2], cjson.encode(entry))
+    redis.call('HSET', P .. 'expired', lease, cjson.encode(entry))
   end
   back(d, c)
 end
@@ -132,11 +132,11 @@ local function leased(item, lease)
 end
 """
 
-_AGENT = "#!lua flags=allow-oom\n" + HEAD
+AGENT = "#!lua flags=allow-oom\n" + HEAD
 
 # department, agent, lease in ms, count, random word
 CLAIM = (
-    _AGENT
+    AGENT
     + """
 local refused = refusal()
 if refused then return refused end
@@ -178,7 +178,7 @@ return answer
 # item, lease, lease in ms, 1 to show the messages that came since, verb of a closing that may be
 # repeated, prefix of the names of the partitions whose positions a closing needs
 EXTEND_LEASE = (
-    _AGENT
+    AGENT
     + """
 if redis.call('EXISTS', P .. 'epoch') == 0 then return {'rebuild'} end
 local d, c, closing = leased(ARGV[1], ARGV[2])
@@ -224,11 +224,9 @@ if redis.call('EXISTS', P .. 'epoch') == 0 then return {'rebuild'} end
 local place = redis.call('GET', P .. 'item:' .. ARGV[1])
 if not place then return {'unknown'} end
 local d, c = string.match(place, '^(%S+) (%S+)$')
-local fields = redis.call('HMGET', P .. 'c:' .. d .. ':' .. c, 'l', 'a')
-if not fields[1] or fields[2] ~= ARGV[2] then return {'lost'} end
-local held, _, closing = leased(ARGV[1], fields[1])
-if not held then return {'lost'} end
-return {'ok', d, fields[1], closing or ''}
+local lease, agent = unpack(redis.call('HMGET', P .. 'c:' .. d .. ':' .. c, 'l', 'a'))
+if not lease or agent ~= ARGV[2] or not leased(ARGV[1], lease) then return {'lost'} end
+return {'ok', d, lease}
 """
 )
 
@@ -254,7 +252,7 @@ return answer
 
 # item, lease; puts the item back in line
 RELEASE = (
-    _AGENT
+    AGENT
     + """
 if redis.call('EXISTS', P .. 'epoch') == 0 then return {'rebuild'} end
 local d, c, closing = leased(ARGV[1], ARGV[2])
@@ -267,7 +265,7 @@ return {'ok'}
 
 # item, lease, verb, then the ids of the outcomes that will come
 MARK_CLOSING = (
-    _AGENT
+    AGENT
     + """
 local refused = refusal()
 if refused then return refused end
@@ -311,32 +309,6 @@ return {'ok', answer}
 """
 )
 
-# item, name of the answer, digest of its text, milliseconds to remember it, most answers of an
-# item; returns "digest outcome" as it was remembered, or nothing for an answer that is new
-BEGIN_REPLY = (
-    _AGENT
-    + """
-local key = P .. 'sent:' .. ARGV[1]
-local stored = redis.call('HGET', key, ARGV[2])
-if stored then return {'ok', stored} end
-if redis.call('HLEN', key) >= tonumber(ARGV[5]) then return {'full'} end
-redis.call('HSET', key, ARGV[2], ARGV[3] .. ' ')
-redis.call('PEXPIRE', key, ARGV[4])
-return {'ok', ''}
-"""
-)
-
-# item, name of the answer, digest of its text, milliseconds to remember it, its outcome
-FINISH_REPLY = (
-    _AGENT
-    + """
-local key = P .. 'sent:' .. ARGV[1]
-redis.call('HSET', key, ARGV[2], ARGV[3] .. ' ' .. ARGV[5])
-redis.call('PEXPIRE', key, ARGV[4])
-return {'ok'}
-"""
-)
-
 AGENT_SCRIPTS = {
     "CLAIM": CLAIM,
     "EXTEND_LEASE": EXTEND_LEASE,
@@ -345,7 +317,5 @@ AGENT_SCRIPTS = {
     "RELEASE": RELEASE,
     "MARK_CLOSING": MARK_CLOSING,
     "CONFIRM": CONFIRM,
-    "BEGIN_REPLY": BEGIN_REPLY,
-    "FINISH_REPLY": FINISH_REPLY,
 }
 """The scripts by the names under which queue.py runs them."""

@@ -42,7 +42,7 @@ class LeasedItems:
 
         Raises LeaseLost if the agent does not hold it, or ItemUnknown.
         """
-        department, lease, _closing = await self._scripts.run("FIND_LEASE", item, agent)
+        department, lease = await self._scripts.run("FIND_LEASE", item, agent)
         return text_of(department), text_of(lease)
 
     async def list_leased(self, department: str, agent: str) -> list[LeasedItem]:

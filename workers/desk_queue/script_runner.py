@@ -8,6 +8,7 @@ from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Rejected, Retry
 from workers.desk_queue.agent_scripts import AGENT_SCRIPTS
 from workers.desk_queue.feed_scripts import FEED_SCRIPTS
+from workers.desk_queue.reply_scripts import REPLY_SCRIPTS
 from workers.desk_queue.script_answers import Answer, groups, number_of, stored_bytes_of, text_of
 from workers.desk_queue.script_chunks import Argument
 from workers.desk_queue.values import (
@@ -28,7 +29,7 @@ class ScriptRunner:
     def __init__(self, redis: "Redis[bytes]") -> None:
         self._scripts: dict[str, Callable[..., Awaitable[Answer]]] = {
             name: redis.register_script(script)
-            for name, script in (AGENT_SCRIPTS | FEED_SCRIPTS).items()
+            for name, script in (AGENT_SCRIPTS | REPLY_SCRIPTS | FEED_SCRIPTS).items()
         }
 
     async def run(self, script: str, *args: Argument, keys: Sequence[str] = ()) -> Answer:
