@@ -37,6 +37,11 @@ def person(request: Request, settings: Settings) -> str | None:
     return name if hmac.compare_digest(expected, sent) else None
 
 
+def agent(request: Request, settings: Settings) -> str:
+    """Return the name under which a person acts on the pages, `?` without one."""
+    return person(request, settings) or "?"
+
+
 def sign_in(response: Response, settings: Settings, name: str) -> None:
     """Sign a person in."""
     value = base64.urlsafe_b64encode(name.encode()).decode()

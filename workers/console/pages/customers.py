@@ -65,7 +65,7 @@ class CustomerPages:
         if node not in nodes or not other or status not in ("linked", "unlinked"):
             return None
         return LinkIn(
-            agent=session.person(request, self._api.settings) or "?",
+            agent=session.agent(request, self._api.settings),
             brand=customer.brand,
             a=node,
             b=other,

@@ -50,7 +50,7 @@ class DeskPages:
         if request.method != "POST":
             note = request.query_params.get("note", "")
             return await self.show_line(request, department, note if note in NOTES else "")
-        person = session.person(request, self._api.settings) or "?"
+        person = session.agent(request, self._api.settings)
         try:
             claimed = await self._api.desk.claim(department, ClaimIn(agent=person))
         except (Retry, *AWAY):
@@ -73,7 +73,7 @@ class DeskPages:
 
         `text` is what a person wrote for an `item` that is no longer theirs.
         """
-        person = session.person(request, self._api.settings) or "?"
+        person = session.agent(request, self._api.settings)
         waiting, mine = None, []
         try:
             waiting = (await self._api.desk.desk_queue.count_items(department))[0]

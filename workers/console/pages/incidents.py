@@ -114,7 +114,7 @@ class IncidentPages:
         if verb not in incidents.VERBS:
             return self._renderer.not_found(request)
         verdict = JudgeIn(
-            agent=session.person(request, self._api.settings) or "?",
+            agent=session.agent(request, self._api.settings),
             into=form.get("into") or None,
             text_tr=form.get("text_tr", "")[:_MAX_TEXT_CHARS],
             text_en=form.get("text_en", "")[:_MAX_TEXT_CHARS],

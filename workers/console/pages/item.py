@@ -262,7 +262,7 @@ class ItemPages:
         )
 
     def _person(self, request: Request) -> str:
-        return session.person(request, self._api.settings) or "?"
+        return session.agent(request, self._api.settings)
 
     async def _read_draft(self, request: Request, item: str) -> str:
         return await self._api.desk.desk_queue.leases.read_draft(item, self._person(request))

@@ -54,7 +54,7 @@ class MessagePages:
         """GET a message; POST the personal token to see its personal numbers too."""
         identifier = request.path_params["id"]
         may_see, is_refused = False, False
-        person = session.person(request, self._api.settings) or "?"
+        person = session.agent(request, self._api.settings)
         if request.method == "POST":
             may_see = await self._check_personal_token(request, identifier, person)
             is_refused = not may_see
