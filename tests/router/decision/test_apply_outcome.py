@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import msgspec
 import pytest
 
 from router.decision.apply_outcome import apply_outcome
@@ -13,22 +12,12 @@ from schemas.outcome import Outcome
 from schemas.state import conversation as states
 from schemas.state.conversation import ConversationState
 from tests.support.messages import NOW, message, policy
-from tests.support.router.decisions import decide_default
+from tests.support.router.decisions import decide_default, outcome_of
 
 
 def _outcome(kind: str, item: WorkItem, **changes: object) -> Outcome:
-    outcome = Outcome(
-        id=f"{kind}-{item.decision.hops}-{changes.get('to')}",
-        kind=kind,
-        brand="default",
-        conversation=item.message.conversation,
-        item=item.message.id,
-        department=item.decision.department,
-        messages=(item.message.id,),
-        at=NOW,
-        hops=item.decision.hops,
-    )
-    return msgspec.structs.replace(outcome, **changes)
+    identifier = f"{kind}-{item.decision.hops}-{changes.get('to')}"
+    return outcome_of(item.decision, kind, **({"id": identifier} | changes))
 
 
 def _moved(before: RoutingResult, to: str, kind: str = "rerouted") -> RoutingResult:

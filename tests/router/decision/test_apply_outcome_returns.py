@@ -1,6 +1,5 @@
 """An answer that could not be delivered brings its item back, once and with the reason."""
 
-import msgspec
 import pytest
 
 from router.decision.apply_outcome import apply_outcome
@@ -10,25 +9,15 @@ from schemas.outcome import Outcome
 from schemas.state import conversation as states
 from schemas.state.conversation import ConversationState
 from tests.support.messages import NOW, message, policy
-from tests.support.router.decisions import decide_default
+from tests.support.router.decisions import decide_default, outcome_of
 from workers.replies.returned_items import with_returned
 
 WHY = "reply.refused: 550 mailbox is gone"
 
 
 def _outcome(kind: str, work: WorkItem, identifier: str = "", **changes: object) -> Outcome:
-    outcome = Outcome(
-        id=identifier or f"{kind}-{work.decision.hops}",
-        kind=kind,
-        brand="default",
-        conversation=work.message.conversation,
-        item=work.message.id,
-        department=work.decision.department,
-        messages=(work.message.id,),
-        at=NOW,
-        hops=work.decision.hops,
-    )
-    return msgspec.structs.replace(outcome, **changes)
+    name = {"id": identifier} if identifier else {}
+    return outcome_of(work.decision, kind, **name, **changes)
 
 
 def _undeliverable(work: WorkItem, reply: str = "r1", identifier: str = "u1") -> Outcome:

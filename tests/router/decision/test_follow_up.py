@@ -1,30 +1,17 @@
 """The work on an open conversation keeps its worst severity, its flags, and its words in triage."""
 
-import msgspec
-
 from router.decision.apply_outcome import apply_outcome
 from router.decision.decide import RoutingResult
 from schemas.outcome import Outcome
 from schemas.state.conversation import MAX_WORDS_CHARS, ConversationState
 from tests.support.messages import NOW, message, policy
-from tests.support.router.decisions import decide_default
+from tests.support.router.decisions import decide_default, outcome_of
 
 THREAT = "Tüketici hakem heyetine ve mahkemeye başvuracağım, avukatım sizi arayacak"
 
 
 def _outcome(kind: str, result: RoutingResult, **changes: object) -> Outcome:
-    outcome = Outcome(
-        id=kind,
-        kind=kind,
-        brand="default",
-        conversation=result.decision.conversation,
-        item=result.decision.message,
-        department=result.decision.department,
-        messages=(result.decision.message,),
-        at=NOW,
-        agent="ada",
-    )
-    return msgspec.structs.replace(outcome, **changes)
+    return outcome_of(result.decision, kind, agent="ada", **changes)
 
 
 def test_a_follow_up_has_the_worst_severity_of_the_open_messages() -> None:

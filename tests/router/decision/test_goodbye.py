@@ -7,10 +7,9 @@ import pytest
 
 from router.decision.apply_outcome import apply_outcome
 from schemas.message import Attachment, Call, Event, Message
-from schemas.outcome import Outcome
 from schemas.state.conversation import ConversationState
 from tests.support.messages import NOW, message, policy
-from tests.support.router.decisions import decide_default
+from tests.support.router.decisions import decide_default, outcome_of
 
 AN_HOUR_LATER = NOW + timedelta(hours=1)
 
@@ -20,18 +19,7 @@ def _state_after(kind: str | None) -> ConversationState:
     assert first.state is not None
     if kind is None:
         return first.state
-    outcome = Outcome(
-        id=kind,
-        kind=kind,
-        brand="default",
-        conversation=first.state.conversation,
-        item=first.decision.message,
-        department=first.decision.department,
-        messages=(first.decision.message,),
-        at=NOW,
-        agent="ada",
-        by="person",
-    )
+    outcome = outcome_of(first.decision, kind, agent="ada", by="person")
     after = apply_outcome(outcome, first.state, policy().departments, NOW)
     assert isinstance(after, ConversationState)
     return after
