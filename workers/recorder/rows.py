@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from runtime.health.faults import guard
+from runtime.health.faults import is_outage, report_fault
 from runtime.log import get
 from runtime.unknown_words import is_known
 from schemas import envelope, topics
@@ -255,9 +255,10 @@ def add_record(
     if extras:
         try:
             add_extras()
-        except Exception:
-            with guard(log, GROUP, topic=topic, offset=offset):
+        except Exception as error:
+            if is_outage(error):
                 raise
+            report_fault(log, GROUP, error, topic=topic, offset=offset)
 
 
 def count_record(rows: Rows, partition_key: tuple[str, int], offset: int) -> None:
